@@ -1,0 +1,66 @@
+"""Text to vectors, by one fixed model for each index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from rag.errors import ConfigError
+from rag.types import Vectors
+
+__all__ = ["Embedder", "load_embedder"]
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """What turns text into vectors. `tests/contracts/embedder.py` is its contract.
+
+    `id` and `weights` (a sha256 over the weight files) go into the index's manifest; `max_tokens`
+    is the window, in tokens as `count_tokens` counts them: a longer text would be cut.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, the markers that the model adds included."""
+        ...
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """``(n, dim) float32``, rows of unit length, in the order of `texts`."""
+        ...
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """As `embed_documents`, for what is asked."""
+        ...
+
+
+def load_embedder(name: str) -> Embedder:
+    """The embedder called `name`: "bilingual", "st:<catalogue name, hub name or path>", "hashed".
+
+    Raises ConfigError for an unknown kind, ModelError where the weights cannot be had.
+    """
+    kind, _, model = name.partition(":")
+    match kind:
+        case "bilingual" if not model:
+            from rag.embedders.bilingual import BilingualEmbedder
+
+            return BilingualEmbedder.load()
+        case "st" if model:
+            from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
+
+            return SentenceTransformersEmbedder.load(model)
+        case "hashed" if not model:
+            from rag.embedders.hashed import HashedEmbedder
+
+            return HashedEmbedder()
+        case _:
+            raise ConfigError(
+                f"no embedder is called {name!r}: use bilingual, st:NAME-OR-PATH or hashed (for tests)"
+            )

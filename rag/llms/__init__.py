@@ -1,0 +1,72 @@
+"""The language models that write answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from rag.errors import ConfigError
+from rag.types import Message, Usage
+
+__all__ = ["LLM", "Piece", "load_llm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a model's answer as it comes.
+
+    `logprobs` maps the likeliest tokens at this place to natural-log probabilities, where the
+    engine tells them (empty elsewhere). `usage` is on the last piece.
+    """
+
+    text: str
+    logprobs: Mapping[str, float]
+    usage: Usage | None = None
+
+
+@runtime_checkable
+class LLM(Protocol):
+    """What writes text. `tests/contracts/llm.py` is its contract."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def context_tokens(self) -> int: ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text`, exactly or (engines that do not tell) as tiktoken counts them."""
+        ...
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, grammar: str | None = None
+    ) -> Iterator[Piece]:
+        """Answer `messages`, piece by piece; closing the iterator stops the engine.
+
+        `grammar` is a GBNF grammar; an engine that cannot hold to it ignores it. A last message
+        by the assistant is continued. Decoding is greedy (temperature 0). Raises LLMError.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+def load_llm(name: str) -> LLM | None:
+    """The model called `name`: "local", "local:NAME-OR-PATH", "openai:MODEL", or "none" (None: quotations only).
+
+    Raises ConfigError for an unknown provider, ModelError where weights cannot be had.
+    """
+    provider, _, model = name.partition(":")
+    match provider:
+        case "none" if not model:
+            return None
+        case "local":
+            from rag.llms.local import LocalLLM
+
+            return LocalLLM.load(model or None)
+        case "openai" if model:
+            from rag.llms.openai import OpenAILLM
+
+            return OpenAILLM(model)
+        case _:
+            raise ConfigError(f"no language model is called {name!r}: use local, openai:MODEL or none")

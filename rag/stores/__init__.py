@@ -1,0 +1,77 @@
+"""Where chunks and their vectors are kept, and the two searches over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+from rag.errors import ConfigError
+from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
+
+__all__ = ["Store", "Writer", "open_store"]
+
+
+class Writer(Protocol):
+    """The one writer of an index. What is not committed when it closes is gone."""
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`."""
+        ...
+
+    def remove(self, sources: Iterable[str]) -> int:
+        """Take these sources out; how many there were."""
+        ...
+
+    def commit(self) -> None:
+        """Make everything since the last commit visible to readers, in one step that survives a power cut."""
+        ...
+
+
+@runtime_checkable
+class Store(Protocol):
+    """An index: readable by many at once. `tests/contracts/store.py` is its contract."""
+
+    @property
+    def url(self) -> str: ...
+
+    def manifest(self) -> Manifest | None:
+        """What the index was made with; None while nothing has been written."""
+        ...
+
+    def documents(self) -> Mapping[str, Document]:
+        """Every file in the index, by source."""
+        ...
+
+    def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
+        """The `n` chunks nearest to `query` by cosine, best first."""
+        ...
+
+    def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
+        """The `n` chunks with the best BM25 score for `terms` (as `rag.text.terms` gives them), best first."""
+        ...
+
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        """The chunks with these ids, in that order."""
+        ...
+
+    def write(self, manifest: Manifest) -> AbstractContextManager[Writer]:
+        """Become the writer. Raises IndexLocked, or EmbedderMismatch where the index has another manifest."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`: "faiss:FOLDER". Opening makes nothing on disk; `write` does.
+
+    Raises ConfigError for an unknown scheme.
+    """
+    scheme, _, rest = url.partition(":")
+    match scheme:
+        case "faiss" if rest:
+            from rag.stores.faiss import FaissStore
+
+            return FaissStore(rest)
+        case _:
+            raise ConfigError(f"no store is reached by {url!r}: use faiss:FOLDER, as in faiss:data/index")

@@ -1,0 +1,167 @@
+"""The nouns: what flows from a file to an answer. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+"""``(n, dim) float32``, rows of unit length."""
+
+Vector = npt.NDArray[np.float32]
+"""``(dim,) float32`` of unit length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading inside a page: `offset` is where the section it opens begins in the page's text."""
+
+    offset: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a file as a loader reads it: a page of a PDF, a row of a table, or the whole text.
+
+    `number` is the page as a viewer counts it (from 1), or None where the format has no pages.
+    `headings` lie in order of offset. `label` names a record inside a table ("row 12").
+    """
+
+    text: str
+    number: int | None = None
+    headings: tuple[Heading, ...] = ()
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage small enough for the embedder's window: the unit that is searched and cited.
+
+    `start` and `end` are half-open character offsets into the text of its page (of the record for
+    a table, of the whole file where there are no pages), so that ``page.text[start:end] == text``.
+    `position` counts the chunks of one source from 0.
+    """
+
+    source: str
+    text: str
+    start: int
+    end: int
+    position: int = 0
+    page: int | None = None
+    heading: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file in the index. `source` is its name there, `path` where it was read (absolute).
+
+    `modified` is the file's time of change in nanoseconds since 1970; `type` its format ("pdf").
+    """
+
+    source: str
+    path: str
+    sha256: str
+    size: int
+    modified: int
+    type: str
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index was made with. An index opens with exactly the embedder that filled it.
+
+    `terms` is the version of the lexical terms (`rag.text.TERMS`), `chunker` the splitter's settings.
+    """
+
+    embedder: str
+    weights: str
+    dim: int
+    metric: str = "cosine"
+    terms: int = 1
+    chunker: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which chunks a search may return: source glob, file type, page range (inclusive)."""
+
+    source: str | None = None
+    type: str | None = None
+    pages: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate of one side of the search: the store's chunk id and that side's score (higher is better)."""
+
+    id: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a search returned; `score` in [0, 1], higher is better, `rank` from 1.
+
+    `dense` is the cosine and `lexical` the BM25 score it was fused from, None where that side did
+    not return it.
+    """
+
+    rank: int
+    score: float
+    chunk: Chunk
+    dense: float | None = None
+    lexical: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What supports an answer: `quote` stands letter for letter in `source`, at ``[start, end)`` of `page`."""
+
+    n: int
+    source: str
+    quote: str
+    start: int
+    end: int
+    page: int | None = None
+    heading: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of what is said to a language model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written by the language model; `cached` of the prompt's were reused."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that the documents support, or a refusal (`refused`, and then no citations).
+
+    Every ``[n]`` in `text` has a citation with that `n`. `timings` are seconds by stage.
+    """
+
+    question: str
+    text: str
+    refused: bool
+    citations: tuple[Citation, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    model: str = "none"
+    usage: Usage = Usage()
+    timings: Mapping[str, float] = field(default_factory=dict)
