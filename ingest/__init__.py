@@ -1,1 +1,1 @@
-"""placeholder"""
+"""What fills the store: discover → load → chunk → embed → commit."""

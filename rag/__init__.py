@@ -1,1 +1,24 @@
-"""placeholder"""
+"""ragstone: question answering over your own documents, with answers that the documents support."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rag.api import RAG
+    from rag.errors import RagError
+    from rag.types import Answer, Chunk, Citation, Hit, Where
+
+__all__ = ["RAG", "Answer", "Chunk", "Citation", "Hit", "RagError", "Where"]
+__version__ = "0.1.0"
+
+_HOMES = {"RAG": "rag.api", "RagError": "rag.errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `rag --help` must not wait for numpy."""
+    if name not in __all__:
+        raise AttributeError(f"module 'rag' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "rag.types")), name)

@@ -1,1 +1,146 @@
-"""placeholder"""
+"""A file in, its pages out: `load` chooses the reader by suffix, one module for each format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.errors import LoadError, Skip
+from rag.types import Heading, Page
+
+__all__ = ["LoadOptions", "file_type", "load"]
+
+TYPES = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "text",
+    ".text": "text",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+"""Suffix (lower case) → type; everything else is skipped by name."""
+
+MB = 1 << 20
+# One for one, so that offsets stay: what SQLite, JSON or a terminal cannot carry, and the tag characters
+# (U+E0000…), which no reader sees but a language model does.
+UNSAFE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\U000e0000-\U000e007f]")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What is read of a file, and how much of it may cost.
+
+    `csv_text` names the columns of a table that are read (all when empty). `max_seconds` is the longest
+    wait for a next page: see `ingest.guard`. `max_memory` is bytes of address space of a reader process.
+    """
+
+    csv_text: tuple[str, ...] = ()
+    max_bytes: int = 200 * MB
+    max_chars: int = 50_000_000
+    max_pages: int = 1_000_000
+    max_seconds: float = 60.0
+    max_memory: int = 2048 * MB
+
+
+def file_type(path: Path) -> str:
+    """The format of a file by its suffix: pdf, markdown, text, html, docx or csv; else `Skip`."""
+    suffix = path.suffix.lower()
+    if suffix not in TYPES:
+        raise Skip(f"unsupported: {suffix}" if suffix else "unsupported: no suffix")
+    return TYPES[suffix]
+
+
+def load(path: Path, options: LoadOptions | None = None) -> Iterator[Page]:
+    """The pages of a file that hold text, in order.
+
+    Raises `Skip` (unsupported, empty, binary, encrypted, no text layer, too large) or `LoadError`, while
+    iterating too. Reads in this process, without limits of time: `ingest.guard` adds those.
+    """
+    options = options or LoadOptions()
+    kind = file_type(path)
+    try:
+        _check_file(path, options)
+        yield from _within(_read(kind, path, options), options)
+    except OSError as error:
+        raise LoadError(f"cannot be read: {error.strerror or error}") from error
+    except (LoadError, MemoryError):
+        raise
+    except Exception as error:
+        # A broken file can make a parser raise anything at all.
+        raise LoadError(f"not a readable {kind} file: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one short line."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+
+
+def _read(kind: str, path: Path, options: LoadOptions) -> Iterable[Page]:
+    match kind:
+        case "markdown":
+            from ingest.loaders import markdown
+
+            return markdown.read(path)
+        case "html":
+            from ingest.loaders import html
+
+            return html.read(path)
+        case "pdf":
+            from ingest.loaders import pdf
+
+            return pdf.read(path)
+        case "docx":
+            from ingest.loaders import docx
+
+            return docx.read(path)
+        case "csv":
+            from ingest.loaders import csv
+
+            return csv.read(path, options.csv_text)
+        case _:
+            from ingest.loaders import text
+
+            return text.read(path)
+
+
+def _check_file(path: Path, options: LoadOptions) -> None:
+    if not path.is_file():
+        raise LoadError("not a regular file" if path.exists() else "the file is gone")
+    size = path.stat().st_size
+    if size == 0:
+        raise Skip("empty")
+    if size > options.max_bytes:
+        raise Skip(f"too large: {size / MB:.0f} MB, the limit is {options.max_bytes / MB:.0f} MB")
+
+
+def _within(pages: Iterable[Page], options: LoadOptions) -> Iterator[Page]:
+    """The pages that are not blank, cleaned; `Skip` when there is none, or more than the limits allow."""
+    count = chars = 0
+    for page in pages:
+        if not page.text.strip():
+            continue
+        count += 1
+        chars += len(page.text)
+        if chars > options.max_chars:
+            raise Skip(f"too large: more than {options.max_chars} characters of text")
+        if count > options.max_pages:
+            raise Skip(f"too large: more than {options.max_pages} pages or records")
+        yield _clean(page)
+    if count == 0:
+        raise Skip("empty")
+
+
+def _clean(page: Page) -> Page:
+    headings = tuple(Heading(h.offset, h.level, _safe(h.title)) for h in page.headings)
+    return Page(_safe(page.text), page.number, headings, page.label)
+
+
+def _safe(text: str) -> str:
+    return UNSAFE.sub(lambda m: "\ufffd" if "\ud800" <= m[0] <= "\udfff" else " ", text)

@@ -1,0 +1,56 @@
+# Every target works alone on a fresh clone and sets up only what is missing. `make help` lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+DOCS ?= data/docs
+Q ?= How long is the warranty?
+SHARED ?= ../shared
+DEMO_ZH := 燕鸥 2 每用水多少升会提示除垢？
+DEMO_EN := After how many kilograms of coffee should the burrs of the Wren grinder be replaced?
+DEMO_NONE := Can I bring my dog to the office?
+BIN := .venv/bin
+STAMP := .venv/.ragstone-installed
+
+.PHONY: help install models demo ingest ask chat test check-shared lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+install: $(STAMP) ## the virtual environment .venv with everything pinned
+
+$(STAMP): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing ragstone and its packages into .venv (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=26"
+	$(BIN)/python -m pip install --editable ".[dev]"
+	@touch $(STAMP)
+
+models: install ## fetch the default models (about 1.3 GB, once for all projects)
+	@$(BIN)/rag models pull
+
+demo: install ## three questions to the sample folder
+	@$(BIN)/rag models pull
+	@$(BIN)/rag ingest data/docs
+	@printf '%s\n' "$(DEMO_ZH)" "$(DEMO_EN)" "$(DEMO_NONE)" | $(BIN)/rag chat
+
+ingest: install ## read a folder: make ingest DOCS=folder
+	@$(BIN)/rag ingest "$(DOCS)"
+
+ask: install ## one question: make ask Q="..."
+	@$(BIN)/rag ask "$$Q"
+ask: export Q := $(Q)
+
+chat: install ## a conversation in the terminal
+	@$(BIN)/rag chat
+
+test: install ## lint, types and all tests, real models included
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+check-shared: install ## difficult files and retrieval bars, from SHARED=folder
+	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared
+
+clean: ## remove the environment and the sample index
+	rm -rf .venv data/index

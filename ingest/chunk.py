@@ -1,0 +1,111 @@
+"""Pages to chunks: at headings, paragraphs and sentences, never above the embedder's window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+from rag.text import passage
+from rag.types import Chunk, Heading, Page
+
+# Where to cut, best place first: paragraph, line, sentence, clause, word, anywhere.
+SEPARATORS = (
+    r"\n{2,}",
+    r"\n",
+    r"(?<=[。！？…])|(?<=[.!?])\s+",
+    r"(?<=[；;：])|(?<=[，、,])",
+    r"\s+",
+    "",
+)
+VERSION = 1
+
+Counter = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunker:
+    """Cuts pages into chunks of at most `size` tokens, heading path included, as `count` counts them.
+
+    `count` is an embedder's `count_tokens`. The chunks of a page do not overlap.
+    """
+
+    count: Counter
+    size: int
+
+    def settings(self) -> dict[str, int | str]:
+        """What the index's manifest records."""
+        return {"splitter": f"recursive-{VERSION}", "size": self.size}
+
+    def split(self, source: str, pages: Iterable[Page]) -> list[Chunk]:
+        """The chunks of a document, in reading order, `position` counted from 0."""
+        found: list[Chunk] = []
+        for page in pages:
+            for start, end, path in sections(page):
+                heading = self._short(path)
+                for a, b in self._cut(page.text, start, end, heading):
+                    found.append(Chunk(source, page.text[a:b], a, b, len(found), page.number, heading))
+        return found
+
+    def _short(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The innermost headings of `path` that leave half of a chunk to its text."""
+        while path and self.count([" > ".join(path)])[0] > self.size // 2:
+            path = path[1:] if len(path) > 1 else (path[0][: len(path[0]) // 2],)
+        return path
+
+    def _cut(self, text: str, start: int, end: int, heading: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+        """The spans of ``text[start:end]``'s chunks; a span still above the window is cut again."""
+        bare = self.count([""])[0]
+        head = self.count([passage(Chunk("", "", 0, 0, heading=heading))])[0]
+        yield from self._fit(text, start, end, self.size - head, bare, heading)
+
+    def _fit(
+        self, text: str, start: int, end: int, room: int, bare: int, heading: tuple[str, ...]
+    ) -> Iterator[tuple[int, int]]:
+        spans = list(_split(text, start, end, room, lambda piece: self.count([piece])[0] - bare))
+        sizes = self.count([passage(Chunk("", text[a:b], 0, 0, heading=heading)) for a, b in spans])
+        for (a, b), size in zip(spans, sizes, strict=True):
+            if size > self.size and b - a > 1 and room > 1:
+                # Counts of pieces need not add up to the count of the whole.
+                yield from self._fit(text, a, b, room // 2, bare, heading)
+            else:
+                yield a, b
+
+
+def sections(page: Page) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Spans of a page between its headings, with the heading path of each; empty sections left out."""
+    marks = [h for h in page.headings if h.offset < len(page.text)]
+    path: list[Heading] = []
+    label = (page.label,) if page.label else ()
+    edges = [*marks, Heading(len(page.text), 0, "")]
+    if page.text[: edges[0].offset].strip():
+        yield 0, edges[0].offset, label
+    for mark, following in zip(marks, edges[1:], strict=True):
+        path = [*(h for h in path if h.level < mark.level), mark]
+        body = page.text[mark.offset : following.offset]
+        if _has_body(body, mark.title):
+            yield mark.offset, following.offset, (*label, *(h.title for h in path))
+
+
+def _has_body(body: str, title: str) -> bool:
+    """Whether a section says more than its heading (which the sections below it carry in their path)."""
+    return len(body.strip().strip("#=- \n")) > len(title) + 1
+
+
+def _split(text: str, start: int, end: int, room: int, length: Callable[[str], int]) -> Iterator[tuple[int, int]]:
+    """Spans of the pieces that LangChain's recursive splitter makes of ``text[start:end]``."""
+    splitter = RecursiveCharacterTextSplitter(
+        separators=list(SEPARATORS),
+        is_separator_regex=True,
+        keep_separator="end",
+        chunk_size=room,
+        chunk_overlap=0,
+        length_function=length,
+    )
+    at = start
+    for piece in splitter.split_text(text[start:end]):
+        # Pieces follow one another with only white space between them, so the next match is the piece.
+        at = text.index(piece, at, end)
+        yield at, at + len(piece)
+        at += len(piece)

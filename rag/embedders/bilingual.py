@@ -1,0 +1,101 @@
+"""The default: all-MiniLM-L6-v2 beside the multilingual Universal Sentence Encoder in one vector.
+
+English is read best by the first; Chinese, other languages and what crosses between languages by the
+second. Both are Apache-2.0. A text of another script has nothing in the first block, so that a pair
+of texts is compared by both models where both can read it, and by the second alone elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.embedders import minilm, use
+from rag.models import model_path
+from rag.text import script
+from rag.types import Vectors
+
+LAYOUT = 1
+"""Version of `blocks`, its constants aside."""
+LATIN_SHARE = 0.8
+"""Of a Latin text's squared length, how much is the first block's."""
+
+_DIM = minilm.DIM + use.DIM
+_SCRIPT_CHARACTERS = 8192  # the models read no further
+
+
+def blocks(first: Vectors, second: Vectors, latin: npt.NDArray[np.bool_]) -> Vectors:
+    """``(n, 896)`` unit rows from ``(latin.sum(), 384)`` and ``(n, 512)`` unit rows."""
+    vectors = np.zeros((len(second), _DIM), np.float32)
+    vectors[latin, : minilm.DIM] = np.sqrt(LATIN_SHARE) * first
+    share = np.where(latin, np.sqrt(1 - LATIN_SHARE), 1).astype(np.float32)
+    vectors[:, minilm.DIM :] = share[:, None] * second
+    return vectors
+
+
+class BilingualEmbedder:
+    """Chinese, English and across them, without torch. Each of its two models is loaded at first use."""
+
+    id = "bilingual"
+    dim = _DIM
+    max_tokens = minilm.MAX_TOKENS
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._minilm: minilm.MiniLM | None = None
+        self._use: use.USE | None = None
+
+    @classmethod
+    def load(cls) -> BilingualEmbedder:
+        """Both models fetched if they are missing. Raises ModelError where they cannot be had."""
+        for name in (minilm.NAME, use.NAME):
+            model_path(name)
+        return cls()
+
+    @property
+    def weights(self) -> str:
+        parts = f"{minilm.identity()} {use.identity()} layout {LAYOUT} share {LATIN_SHARE}"
+        return sha256(parts.encode()).hexdigest()
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of the first model for text in Latin script, of the second for the rest."""
+        latin = is_latin(texts)
+        counts = np.empty(len(texts), np.int64)
+        for model, those in ((self._first, latin), (self._second, ~latin)):
+            if those.any():
+                counts[those] = model().count_tokens(_where(texts, those))
+        return [int(count) for count in counts]
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        latin = is_latin(texts)
+        readable = _where(texts, latin)
+        first = self._first().embed(readable) if readable else np.empty((0, minilm.DIM), np.float32)
+        return blocks(first, self._second().embed(texts), latin)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.embed_documents(texts)
+
+    def _first(self) -> minilm.MiniLM:
+        with self._lock:
+            if self._minilm is None:
+                self._minilm = minilm.MiniLM.load()
+            return self._minilm
+
+    def _second(self) -> use.USE:
+        with self._lock:
+            if self._use is None:
+                self._use = use.USE.load()
+            return self._use
+
+
+def is_latin(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which of `texts` are in Latin script, as far as the models read them."""
+    return np.array([script(text[:_SCRIPT_CHARACTERS]) == "latin" for text in texts], bool)
+
+
+def _where(texts: Sequence[str], those: npt.NDArray[np.bool_]) -> list[str]:
+    return [text for text, is_one in zip(texts, those, strict=True) if is_one]

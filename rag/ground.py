@@ -1,0 +1,132 @@
+"""Does a passage say so? Finds what supports a statement, or that nothing does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.embedders import Embedder
+from rag.pack import Passage
+from rag.text import content_terms, language, normalise, numbers, script, sentences, terms
+
+# A statement is supported where this share of its terms stands in at most WINDOW sentences of one
+# passage, and every number of it does. Chosen on the sample questions of `data/questions.toml`.
+COVERAGE = 0.6
+WINDOW = 3
+# Across languages no words are shared: the sentence must mean the same by the embedder's cosine.
+CROSS_COSINE = 0.3
+
+_REFUSALS = re.compile(
+    r"^\W*(none\b|no answer|not (?:mentioned|specified|provided|stated|found)|i (?:do not|don['’]t) know"
+    r"|(?:the )?(?:passages?|documents?|text)(?: provided)? (?:do|does) not|无\W*$|没有(?:答案|提到|说明|提供|相关)|未(?:提及|提到|说明)"
+    r"|(?:段落|文档|文中|资料)(?:中|里)?(?:没有|未|并未|并没有))",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(
+    r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Where a statement is said: ``[start, end)`` of the page of ``passages[passage]``; `score` in [0, 1]."""
+
+    passage: int
+    start: int
+    end: int
+    score: float
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a model's words say that the passages hold no answer."""
+    return not text.strip() or bool(_REFUSALS.match(normalise(text)))
+
+
+def support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:
+    """The shortest place among `passages` that says `claim` in answer to `question`, or None."""
+    statement = _YES_NO.sub("", claim, count=1)
+    if not content_terms(statement):
+        return _best_window(question, question, passages)  # a bare yes or no stands on what it was asked of
+    return (
+        _verbatim(statement, question, passages)
+        or _best_window(statement, question, passages)
+        or _across_languages(statement, question, passages, embedder)
+    )
+
+
+def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
+    """The sentence that holds `statement` to the letter (white space and case aside)."""
+    words = statement.strip(" \t\n.。!！?？,，;；:：\"'“”‘’").split()
+    pattern = re.compile(r"\s*".join(map(re.escape, words)), re.IGNORECASE)
+    asked = content_terms(question)
+    found: list[Support] = []
+    for i, passage in enumerate(passages):
+        spans = sentences(passage.text)
+        for match in pattern.finditer(passage.text):
+            if not _whole_words(passage.text, match.start(), match.end()):
+                continue
+            start = max((a for a, _ in spans if a <= match.start()), default=match.start())
+            end = min((b for _, b in spans if b >= match.end()), default=match.end())
+            shared = len(asked & content_terms(passage.text[start:end])) / max(len(asked), 1)
+            found.append(Support(i, passage.start + start, passage.start + end, min(1.0, 0.5 + shared / 2)))
+    return max(found, key=lambda s: (s.score, -s.passage, -s.start), default=None)
+
+
+def _whole_words(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` cuts no Latin word or number in two ("30" is not in "308")."""
+    return not (
+        (start > 0 and re.match(r"[a-zA-Z0-9]{2}", text[start - 1 : start + 1]))
+        or re.match(r"[a-zA-Z0-9]{2}|[.,]\d", text[end - 1 : end + 1] if text[end - 1 : end].isalnum() else "")
+        or re.match(r"\d[.,]\d", text[end - 1 : end + 2])
+    )
+
+
+def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
+    """The run of sentences that covers most of `statement`'s terms, all its numbers among them."""
+    wanted = content_terms(statement) - content_terms(question) or content_terms(statement)
+    every = content_terms(statement)
+    figures = numbers(statement) - numbers(question)
+    best: Support | None = None
+    for i, passage in enumerate(passages):
+        for start, end in _windows(passage.text):
+            text = passage.text[start:end]
+            said = set(terms(text))
+            if not figures <= numbers(text):
+                continue
+            score = min(len(wanted & said) / len(wanted), len(every & said) / len(every))
+            shorter = best is None or score > best.score
+            if score >= COVERAGE and shorter:
+                best = Support(i, passage.start + start, passage.start + end, score)
+    return best
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """Runs of one to WINDOW sentences, the shortest first."""
+    spans = sentences(text)
+    return [(spans[i][0], spans[i + n - 1][1]) for n in range(1, WINDOW + 1) for i in range(len(spans) - n + 1)]
+
+
+def _across_languages(
+    statement: str, question: str, passages: Sequence[Passage], embedder: Embedder
+) -> Support | None:
+    """The sentence in another script that means `statement`: same numbers, same names, near in meaning."""
+    figures = numbers(statement) - numbers(question)
+    names = {t for t in content_terms(statement) if script(t) == "latin"} if language(statement) == "zh" else set()
+    places = [
+        (i, a, b)
+        for i, passage in enumerate(passages)
+        if language(passage.text) != language(statement)
+        for a, b in sentences(passage.text)
+        if figures <= numbers(passage.text[a:b])
+        and names <= set(terms(passage.text[a:b])) | content_terms(question)
+    ]
+    if not places:
+        return None
+    meant = embedder.embed_queries([f"{question} {statement}"])[0]
+    cosines = embedder.embed_documents([passages[i].text[a:b] for i, a, b in places]) @ meant
+    best = int(cosines.argmax())
+    i, a, b = places[best]
+    if cosines[best] < CROSS_COSINE:
+        return None
+    return Support(i, passages[i].start + a, passages[i].start + b, float(min(cosines[best], 1.0)))

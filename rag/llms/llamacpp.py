@@ -1,0 +1,167 @@
+"""llama.cpp inside this process, through xllamacpp: how it starts, and one request to it.
+
+xllamacpp's Server always listens somewhere. Here it listens on a Unix socket in a fresh folder that
+only the user may enter, and the socket is removed as soon as the model is loaded: afterwards nothing
+can connect. Where llama.cpp has no Unix sockets (Windows) it listens on a random port of 127.0.0.1.
+Either way every connection needs a random 256-bit key that exists only in memory. Requests of ours
+never take that way: they are calls within the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import ModuleType
+from typing import Any
+
+from rag.errors import LLMError, ModelError
+
+Call = Callable[[str, Callable[[str], object]], None]
+"""A request (JSON) and what is called with each event (JSON); returns when there are no more."""
+
+BATCH = 128  # tokens of the prompt that are read at a time: how soon a cancelled request stops
+_MOST_THREADS = 16
+_BEAT = 0.1  # seconds
+_SOCKET_PATH_BYTES = 100  # macOS takes 104, Linux 108, the end included
+
+
+def start(path: Path, context_tokens: int, *, unix: bool = sys.platform != "win32") -> Any:
+    """An xllamacpp Server with the GGUF file at `path`; loading blocks the whole process for seconds.
+
+    Raises ModelError where llama.cpp cannot run it.
+    """
+    xllamacpp = _xllamacpp()
+    params = _params(xllamacpp, path, context_tokens)
+    with _address(unix) as address:
+        params.hostnames, params.port = [address], 0
+        try:
+            return xllamacpp.Server(params)
+        except (RuntimeError, ValueError) as exc:
+            raise ModelError(
+                f"llama.cpp cannot load {path}: it may need more memory, or not know this kind of model ({exc})"
+            ) from exc
+
+
+def _params(xllamacpp: ModuleType, path: Path, context_tokens: int) -> Any:
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx, params.n_parallel = context_tokens, 1
+    params.n_batch = params.n_ubatch = BATCH
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _threads()
+    # Read into memory rather than mapped: the weights are rearranged for the processor's vector unit, and
+    # a mapped file would lie in memory beside the rearranged copy (1.9 GB instead of 1.35).
+    params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
+    params.cache_ram_mib = params.n_ctx_checkpoints = 0  # one conversation's prefix is kept: the last one
+    params.warmup = params.fit_params = False
+    params.verbosity = -1  # nothing on stderr
+    params.offline = True
+    params.endpoint_slots = params.endpoint_props = params.ui = False
+    params.n_threads_http = 1
+    params.api_keys = [secrets.token_hex(32)]
+    params.cors_origins = "http://localhost"
+    return params
+
+
+@contextmanager
+def _address(unix: bool) -> Iterator[str]:
+    """Where the server listens while it loads; a socket is gone afterwards."""
+    if not unix:
+        yield "127.0.0.1"
+        return
+    with tempfile.TemporaryDirectory(prefix="rag-", dir=_short_folder()) as folder:  # of mode 0700
+        yield str(Path(folder, "llm.sock"))
+
+
+def _short_folder() -> str | None:
+    """The folder for temporary files, or /tmp where a socket's path would be too long in it."""
+    room = _SOCKET_PATH_BYTES - len("/rag-xxxxxxxx/llm.sock")
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > room else None  # noqa: S108
+
+
+def _threads() -> int:
+    """As many as processors that this process may use: one more would make all wait for it."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, _MOST_THREADS)
+
+
+def _xllamacpp() -> ModuleType:
+    """The module, imported so that its threads sleep while they wait for each other.
+
+    By default OpenMP's threads wait in a busy loop: on a machine that does other work as well, that
+    is several times slower. The setting is read once, when the library is loaded.
+    """
+    before = os.environ.get("OMP_WAIT_POLICY")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        import xllamacpp
+    except ImportError as exc:
+        hint = "install libgomp1 (apt) or libgomp (dnf)" if "libgomp" in str(exc) else "pip install xllamacpp"
+        raise ModelError(f"llama.cpp cannot be loaded ({exc}): {hint}") from exc
+    finally:
+        if before is None:
+            del os.environ["OMP_WAIT_POLICY"]
+    module: ModuleType = xllamacpp
+    return module
+
+
+class Run:
+    """One request: the engine blocks a thread of its own and calls back, the caller iterates.
+
+    `turn` is held while the engine works, so that a request that waits for its turn can be dropped.
+    """
+
+    def __init__(self, call: Call, body: str, turn: threading.Lock) -> None:
+        self._queue: SimpleQueue[str | Exception | None] = SimpleQueue()
+        self._cancelled = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(call, body, turn), name="rag-llm")
+        self._thread.start()
+
+    def events(self) -> Iterator[Mapping[str, Any]]:
+        """What the engine says, as it says it. Raises LLMError where the engine threw."""
+        while (event := self._next()) is not None:
+            if isinstance(event, Exception):
+                raise LLMError(f"llama.cpp failed: {event}") from event
+            yield json.loads(event)
+
+    def stop(self) -> None:
+        """Return when the engine has stopped: within one token, or one batch of the prompt."""
+        self._cancelled.set()
+        self._thread.join()
+
+    def _work(self, call: Call, body: str, turn: threading.Lock) -> None:
+        try:
+            while not turn.acquire(timeout=_BEAT):
+                if self._unwanted():
+                    return
+            try:
+                call(body, self._hear)
+            finally:
+                turn.release()
+        except Exception as exc:  # noqa: BLE001 - raised again where the caller iterates
+            self._queue.put(exc)
+        finally:
+            self._queue.put(None)
+
+    def _hear(self, event: str) -> bool:
+        """Called by the engine for each token or batch; True stops it."""
+        self._queue.put(event)
+        return self._unwanted()
+
+    def _unwanted(self) -> bool:
+        """Closed, or the program is ending: Python then waits for this thread."""
+        return self._cancelled.is_set() or not threading.main_thread().is_alive()
+
+    def _next(self) -> str | Exception | None:
+        while True:
+            try:  # with a time limit, because a wait without one does not hear Ctrl-C on Windows
+                return self._queue.get(timeout=_BEAT)
+            except Empty:
+                continue

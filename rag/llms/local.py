@@ -1,0 +1,186 @@
+"""`local:` a GGUF model run by llama.cpp on this machine, inside this process."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rag.errors import LLMError, ModelError
+from rag.llms import Piece
+from rag.llms.gguf import read_header
+from rag.llms.llamacpp import Call, Run, start
+from rag.llms.template import breaker, chatml, is_chatml, pieces, veil
+from rag.types import Message, Usage
+
+DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
+CONTEXT_TOKENS = 6144
+LOGPROBS = 20
+_CONTEXT_STEP = 256  # llama.cpp rounds a context up to a multiple of this
+
+
+class LocalLLM:
+    """A GGUF model run by llama.cpp on this machine. `tests/contracts/llm.py` is its contract.
+
+    Safe to use from several threads: requests are answered one after the other. A prompt that begins
+    like the one before is read from where they part (`Usage.cached`). The log-probabilities are the
+    model's own, before a grammar forbids tokens; "" stands for the end of the answer.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        context_tokens: int = CONTEXT_TOKENS,
+        reuse_prefix: bool = True,
+    ) -> None:
+        """Load the GGUF file at `path`; raises ModelError where it is none or llama.cpp cannot run it.
+
+        `reuse_prefix=False` makes an answer independent of what was asked before, to the last bit:
+        reused tokens and those read anew are rounded differently, and near ties can fall either way.
+        """
+        header = read_header(path)
+        self._id = f"local:{name or header.name}"
+        most = min(context_tokens, header.context_tokens or context_tokens)
+        self._context = max(most // _CONTEXT_STEP, 1) * _CONTEXT_STEP
+        self._chatml = is_chatml(header.template, header.markers)
+        self._tokens, self._markers = header.markers, breaker(header.markers)
+        self._runs: set[Run] = set()
+        self._turn = threading.Lock()
+        self._reuse_prefix = reuse_prefix
+        self._server: Any = start(path, self._context)
+
+    @classmethod
+    def load(cls, model: str | None = None) -> LocalLLM:
+        """The catalogue's `model` (None: the default one), or the GGUF file of that path."""
+        if model and (model.endswith(".gguf") or Path(model).expanduser().is_file()):
+            return cls(Path(model).expanduser())
+        from rag.models import catalogue, model_path
+
+        name = model or DEFAULT_MODEL
+        folder = model_path(name)
+        files = [folder / f.path for f in catalogue()[name].files if f.path.endswith(".gguf")]
+        if not files:
+            raise ModelError(f"{name} is not a language model: use local:{DEFAULT_MODEL} or local:FILE.gguf")
+        return cls(files[0], name=name)
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def context_tokens(self) -> int:
+        return self._context
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` exactly, as the prompt will hold them; while an answer is written, this waits.
+
+        The engine counts the tokens of a prompt before it refuses one that is longer than the
+        context: a prompt filled up with that many tokens is counted and never read.
+        """
+        prompt = [0] * self._context + pieces(_sound(text), self._markers)
+        said: list[str] = []
+        self._call("handle_completions")(json.dumps({"prompt": prompt, "max_tokens": 1}), said.append)
+        try:
+            return int(json.loads(said[-1])["error"]["n_prompt_tokens"]) - self._context
+        except (IndexError, KeyError, ValueError) as exc:
+            raise LLMError(f"{self.id} could not count tokens: {said[-1:]}") from exc
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, grammar: str | None = None
+    ) -> Iterator[Piece]:
+        """As in `LLM`; closing the iterator stops the engine within one token or batch of the prompt."""
+        if not messages or max_tokens < 1:
+            raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
+        body: dict[str, Any] = {
+            "max_tokens": max_tokens,
+            "temperature": 0,
+            "samplers": ["top_k"],
+            "top_k": 1,
+            "cache_prompt": self._reuse_prefix,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "return_progress": True,  # a sign of life from each batch, so that a long prompt can be cancelled
+        }
+        if grammar is not None:
+            body["grammar"] = grammar
+        return self._pieces(*self._request([Message(m.role, _sound(m.content)) for m in messages], body))
+
+    def close(self) -> None:
+        """Stop what is being written and free the model's memory; a closed model answers nothing more."""
+        for run in list(self._runs):
+            run.stop()
+        self._server = None
+
+    def _request(self, messages: Sequence[Message], body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if self._chatml:
+            prompt = chatml(messages, self._tokens, self._markers)
+            return "handle_completions", body | {"prompt": prompt, "n_probs": LOGPROBS}
+        turns = [{"role": m.role, "content": veil(m.content, self._markers)} for m in messages]
+        return "handle_chat_completions", body | {
+            "messages": turns,
+            "logprobs": True,
+            "top_logprobs": LOGPROBS,
+        }
+
+    def _call(self, method: str) -> Call:
+        server = self._server
+        if server is None:
+            raise LLMError(f"{self.id} is closed: load it again")
+        call: Call = getattr(server, method)
+        return call
+
+    def _pieces(self, method: str, body: Mapping[str, Any]) -> Iterator[Piece]:
+        run = Run(self._call(method), json.dumps(body), self._turn)
+        self._runs.add(run)
+        usage = Usage()
+        try:
+            for event in run.events():
+                self._raise_for(event)
+                usage = _usage(event) or usage
+                if piece := _piece(event):
+                    yield piece
+            yield Piece("", {}, usage)
+        finally:
+            run.stop()
+            self._runs.discard(run)
+
+    def _raise_for(self, event: Mapping[str, Any]) -> None:
+        error = event.get("error")
+        if error is None:
+            return
+        if error.get("type") == "exceed_context_size_error":
+            raise LLMError(
+                f"the prompt has {error['n_prompt_tokens']} tokens and {self.id} takes {self._context}: "
+                "ask with fewer passages (--top-k) or a shorter question"
+            )
+        raise LLMError(f"{self.id} failed: {error.get('message', error)}")
+
+
+def _piece(event: Mapping[str, Any]) -> Piece | None:
+    """The piece in a streamed event of either form, None where it has none (progress, usage)."""
+    choice = next(iter(event.get("choices") or ()), None)
+    if choice is None:
+        return None
+    text = choice["text"] if "text" in choice else choice["delta"].get("content") or ""
+    told = (choice.get("logprobs") or {}).get("content") or ()
+    likeliest: dict[str, float] = {}
+    for token in told[0]["top_logprobs"] if told else ():
+        likeliest.setdefault(token["token"], token["logprob"])  # the likeliest of those that look alike
+    return Piece(text, likeliest) if text or likeliest else None
+
+
+def _usage(event: Mapping[str, Any]) -> Usage | None:
+    told = event.get("usage")
+    if not told:
+        return None
+    cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+    return Usage(told["prompt_tokens"], told["completion_tokens"], cached)
+
+
+def _sound(text: str) -> str:
+    """`text` without halves of surrogate pairs, which no UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

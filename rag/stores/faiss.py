@@ -1,0 +1,207 @@
+"""The embedded store: a folder with one SQLite file, searched by FAISS and BM25 in memory."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import IndexMissing, StoreError
+from rag.stores.lexical import Lexicon
+from rag.stores.manifest import from_json
+from rag.stores.sqlite import VERSION, Readers
+from rag.stores.vectors import KIND, VectorIndex, best
+from rag.stores.where import sql
+from rag.stores.writer import SqliteWriter, writing
+from rag.types import Chunk, Document, Manifest, Scored, Vector, Where
+
+Ids = npt.NDArray[np.int64]
+
+_FILTERS_KEPT = 16
+_MOST_AT_ONCE = 500  # ids in one question to SQLite
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a reader holds of one generation of the index: chunk ids in order, and what is made from them."""
+
+    name: str
+    generation: int
+    manifest: Manifest
+    ids: Ids
+    lexicon: Lexicon
+    allowed: dict[Where, Ids] = field(default_factory=dict)
+
+
+class FaissStore:
+    """`rag.stores.Store` in a folder; safe to read from any number of threads and processes."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._folder = Path(path).expanduser()
+        self._readers = Readers(self._folder)
+        self._lock = threading.Lock()
+        self._view: _View | None = None
+        self._vectors: tuple[str, VectorIndex] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"faiss:{self._folder}"
+
+    def manifest(self) -> Manifest | None:
+        """What the index was made with; None while nothing has been written."""
+        try:
+            with self._readers.transaction() as db:
+                return from_json(db.execute("SELECT manifest FROM state").fetchone()[0])
+        except IndexMissing:
+            return None
+
+    def documents(self) -> Mapping[str, Document]:
+        """Every file in the index, by source."""
+        columns = "source, path, sha256, size, modified, type, chunks"
+        try:
+            with self._readers.transaction() as db:
+                rows = db.execute(f"SELECT {columns} FROM documents ORDER BY source").fetchall()  # noqa: S608
+        except IndexMissing:
+            return {}
+        return {row[0]: Document(*row) for row in rows}
+
+    def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
+        """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError."""
+        with self._reading() as (db, view):
+            if query.shape != (view.manifest.dim,):
+                raise StoreError(
+                    f"the question's vector has the shape {query.shape} and the index at {self._folder} "
+                    f"holds vectors of {view.manifest.dim}: use --embedder {view.manifest.embedder}"
+                )
+            vectors = self._vectors_of(view)
+            vectors.sync(view.generation, view.ids, lambda last: _blocks(db, last))
+            among = _allowed(db, view, where)
+        return [Scored(*found) for found in vectors.search(query, n, among)]
+
+    def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
+        """The `n` chunks with the best BM25 score for `terms`, best first. Raises IndexMissing."""
+        with self._reading() as (db, view):
+            scores = view.lexicon.scores(db, terms)
+            among = _allowed(db, view, where)
+        if among is not None:
+            rows = np.searchsorted(view.ids, among)
+            kept = np.zeros_like(scores)
+            kept[rows] = scores[rows]
+            scores = kept
+        rows = best(scores, n) if n > 0 else np.empty(0, np.intp)
+        rows = rows[scores[rows] > 0]
+        return [Scored(*found) for found in zip(view.ids[rows].tolist(), scores[rows].tolist(), strict=True)]
+
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        """The chunks with these ids, in that order.
+
+        Raises IndexMissing, and StoreError where one is gone (replaced since the search that found it).
+        """
+        found: dict[int, Chunk] = {}
+        with self._readers.transaction() as db:
+            for i in range(0, len(ids), _MOST_AT_ONCE):
+                found |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
+        if gone := [chunk for chunk in ids if chunk not in found]:
+            raise StoreError(
+                f"the index at {self._folder} changed while it was searched (chunk {gone[0]} is gone): ask again"
+            )
+        return [found[chunk] for chunk in ids]
+
+    def write(self, manifest: Manifest) -> AbstractContextManager[SqliteWriter]:
+        """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
+        return writing(self._folder, manifest)
+
+    def statistics(self) -> dict[str, int | str]:
+        """What `rag status` shows: counts, bytes on disk, how vectors are searched. Raises IndexMissing."""
+        with self._readers.transaction() as db:
+            generation = db.execute("SELECT generation FROM state").fetchone()[0]
+            documents, chunks = db.execute("SELECT count(*), total(chunks) FROM documents").fetchone()
+        return {
+            "documents": documents,
+            "chunks": int(chunks),
+            "bytes": self._readers.size(),
+            "vectors": KIND,
+            "generation": generation,
+            "format": VERSION,
+        }
+
+    def close(self) -> None:
+        """Let go of every file and of what is held in memory."""
+        self._readers.close()
+        with self._lock:
+            self._view = self._vectors = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[sqlite3.Connection, _View]]:
+        """A read transaction, and the view of the very generation it reads."""
+        with self._readers.transaction() as db:
+            yield db, self._view_of(db)
+
+    def _view_of(self, db: sqlite3.Connection) -> _View:
+        name, generation = db.execute("SELECT name, generation FROM state").fetchone()
+        with self._lock:
+            held = self._view
+            if held is not None and (held.name, held.generation) == (name, generation):
+                return held
+            view = _read_view(db)
+            if held is None or held.name != name or held.generation < generation:
+                self._view = view
+            return view
+
+    def _vectors_of(self, view: _View) -> VectorIndex:
+        with self._lock:
+            if self._vectors is None or self._vectors[0] != view.name:
+                self._vectors = view.name, VectorIndex(view.manifest.dim)
+            return self._vectors[1]
+
+
+def _read_view(db: sqlite3.Connection) -> _View:
+    name, generation, manifest = db.execute("SELECT name, generation, manifest FROM state").fetchone()
+    rows = db.execute("SELECT first, chunks, lengths FROM documents ORDER BY first").fetchall()
+    ids = _spread([row[:2] for row in rows])
+    lengths = np.frombuffer(b"".join(row[2] for row in rows), "<u4").astype(np.float32)
+    return _View(name, generation, from_json(manifest), ids, Lexicon(ids, lengths))
+
+
+def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
+    """All ids of the documents whose (first id, number of chunks) these are."""
+    firsts, counts = np.array(ranges, np.int64).reshape(-1, 2).T
+    before = np.cumsum(counts) - counts
+    return np.repeat(firsts - before, counts) + np.arange(counts.sum())
+
+
+def _blocks(db: sqlite3.Connection, last: int) -> Iterator[tuple[int, bytes]]:
+    yield from db.execute("SELECT first, data FROM vectors WHERE first > ? ORDER BY first", (last,))
+
+
+def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | None:
+    """Ids of the chunks that `where` lets through, ascending; None for all."""
+    if where is None or where == Where():
+        return None
+    if (known := view.allowed.get(where)) is not None:
+        return known
+    query, values = sql(where)
+    ids = _spread(db.execute(query, values).fetchall())
+    if len(view.allowed) >= _FILTERS_KEPT:
+        view.allowed.clear()
+    view.allowed[where] = ids
+    return ids
+
+
+def _read_chunks(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
+    marks = ", ".join("?" * len(ids))
+    query = (
+        "SELECT c.id, d.source, c.text, c.start, c.end, c.position, c.page, c.heading"  # noqa: S608
+        f" FROM chunks c JOIN documents d ON d.id = c.document WHERE c.id IN ({marks})"
+    )
+    found: dict[int, Chunk] = {}
+    for key, source, text, start, end, position, page, heading in db.execute(query, [int(each) for each in ids]):
+        found[key] = Chunk(source, text, start, end, position, page, tuple(json.loads(heading)))
+    return found

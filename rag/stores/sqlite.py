@@ -1,0 +1,219 @@
+"""The SQLite file that is the truth of the embedded store: schema, connections, errors in words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from rag.errors import IndexMissing, IndexVersion, StoreError
+
+FILE = "ragstone.sqlite"
+VERSION = 1  # of the schema, in the file's user_version
+_APPLICATION = 0x52414753  # "RAGS", in the file's application_id
+
+# Chunk ids are given out by `state.next` and never again, and a document's are consecutive from `first`:
+# a reader that knows some chunks finds the new ones behind the last it has, and the gone ones by absence.
+# `generation` counts commits; `name` tells apart two indexes that stood in one folder, one after the other.
+# `lengths` are the chunks' numbers of terms (uint32, little-endian); `vectors` are float16 rows of up to
+# BLOCK chunks, the first of which has the id `first`.
+# The ascii tokenizer splits at ASCII punctuation and leaves every other character alone, so that a term of
+# letters and digits of any script, the newest included, stays whole.
+_SCHEMA = """
+CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, manifest TEXT NOT NULL,
+    generation INTEGER NOT NULL, next INTEGER NOT NULL);
+CREATE TABLE documents (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, type TEXT NOT NULL,
+    chunks INTEGER NOT NULL, first INTEGER NOT NULL, lengths BLOB NOT NULL);
+CREATE TABLE chunks (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, position INTEGER NOT NULL,
+    page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE vectors (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE VIRTUAL TABLE terms USING fts5(body, content='', columnsize=0, tokenize='ascii');
+CREATE VIRTUAL TABLE instances USING fts5vocab('terms', 'instance');
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab('terms', 'row');
+INSERT INTO terms(terms, rank) VALUES ('hashsize', 16000000)"""
+
+_WORDS = {
+    sqlite3.SQLITE_FULL: "there is no space left for the index at {0}: free some and run the command again; "
+    "what was committed is safe",
+    sqlite3.SQLITE_NOTADB: "{0} is not a ragstone index: name another folder with --index",
+    sqlite3.SQLITE_CORRUPT: "the index at {0} is damaged: ingest the documents again into a new index, "
+    "with --index faiss:NEW",
+    sqlite3.SQLITE_BUSY: "the index at {0} is in use by another program: try again in a moment",
+    sqlite3.SQLITE_READONLY: "the index at {0} cannot be written to: give yourself the right to, "
+    "or name another folder with --index",
+    sqlite3.SQLITE_CANTOPEN: "the index at {0} cannot be opened: look at the permissions of the folder "
+    "and of its files",
+}
+
+
+@contextmanager
+def in_words(folder: Path) -> Iterator[None]:
+    """Say what SQLite or the file system raises about the index in `folder` as a StoreError of one line."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its reason
+        words = _WORDS.get(code, "the index at {0} failed ({1}): run the command again")
+        raise StoreError(words.format(folder, error)) from error
+    except OSError as error:
+        raise StoreError(f"the index at {folder} cannot be used ({error.strerror or error}): "
+                         "name another folder with --index") from error  # fmt: skip
+
+
+def _connect(file: Path, options: str) -> sqlite3.Connection:
+    """A connection by URI, which alone can say "do not create"; transactions are begun by hand."""
+    path = file.absolute().as_posix()
+    uri = f"file://{'' if path.startswith('/') else '/'}{quote(path)}?{options}"
+    return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def check_format(db: sqlite3.Connection, folder: Path) -> bool:
+    """Whether `db` holds an index, or nothing. Raises StoreError for what is not ours, IndexVersion."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if int(db.execute("PRAGMA application_id").fetchone()[0]) != _APPLICATION:
+        if db.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+            return False
+        raise StoreError(_WORDS[sqlite3.SQLITE_NOTADB].format(folder))
+    if version != VERSION:
+        raise IndexVersion(
+            f"the index at {folder} has format {version} and this ragstone reads format {VERSION}: "
+            "ingest the documents again into a new index, with --index faiss:NEW"
+        )
+    return True
+
+
+def connect_to_write(file: Path) -> sqlite3.Connection:
+    """The writer's connection; the file is made if need be, the tables are not."""
+    db = _connect(file, "mode=rwc")
+    with _closed_on_error(db):
+        db.execute("PRAGMA page_size = 8192")
+        db.execute("PRAGMA journal_mode = WAL")  # readers go on reading the last commit
+        db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
+        db.execute("PRAGMA cache_size = -32768")
+    return db
+
+
+def create_tables(db: sqlite3.Connection) -> None:
+    """Lay the schema, inside the transaction that is open."""
+    for statement in _SCHEMA.split(";\n"):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {_APPLICATION}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _connect_to_read(file: Path) -> tuple[sqlite3.Connection, bool]:
+    """A reader's connection, also in a folder that cannot be written to; and whether later commits show in it.
+
+    Readers of a write-ahead log keep a shared-memory file beside it. Where that cannot be made, and
+    there is no log to read, the file is read as one that nobody changes.
+    """
+    log = file.with_name(file.name + "-wal")
+    try:
+        return _answering(file, "mode=rw"), True
+    except sqlite3.OperationalError as error:
+        unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not unwritable or (log.exists() and log.stat().st_size > 0):
+            raise
+    return _answering(file, "mode=ro&immutable=1"), False
+
+
+def _answering(file: Path, options: str) -> sqlite3.Connection:
+    """A connection that has shown that it can read, and cannot write."""
+    db = _connect(file, options)
+    with _closed_on_error(db):
+        db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        db.execute("PRAGMA query_only = 1")
+    return db
+
+
+@contextmanager
+def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
+
+
+class Readers:
+    """The readers' connections to one index: as many as there are threads reading at one moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / FILE
+        self._idle: list[sqlite3.Connection] = []
+        self._identity: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._lasting = True
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a read transaction: all that is read is of one commit. Raises IndexMissing."""
+        db = self._take()
+        kept = False
+        try:
+            with in_words(self.folder):
+                db.execute("BEGIN")
+                yield db
+                db.execute("COMMIT")
+            kept = self._give_back(db)
+        finally:
+            if not kept:
+                db.close()
+
+    def _take(self) -> sqlite3.Connection:
+        """An idle connection, or a new one; those to a file that has since been deleted are let go."""
+        with self._lock, in_words(self.folder):
+            if self._closed:
+                raise StoreError(f"the index at {self.folder} has been closed: open it again")
+            if self._identity != (now := _identity(self.file)):
+                self._drop()
+                self._identity = now
+            if now is None:
+                raise IndexMissing(f"faiss:{self.folder}")
+            return self._idle.pop() if self._idle else self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        db, self._lasting = _connect_to_read(self.file)
+        with _closed_on_error(db):
+            if not check_format(db, self.folder):
+                raise IndexMissing(f"faiss:{self.folder}")
+            db.execute("PRAGMA cache_size = -16384")
+        return db
+
+    def _give_back(self, db: sqlite3.Connection) -> bool:
+        with self._lock:
+            if self._closed or not self._lasting:
+                return False
+            self._idle.append(db)
+            return True
+
+    def _drop(self) -> None:
+        while self._idle:
+            with suppress(sqlite3.Error):
+                self._idle.pop().close()
+
+    def size(self) -> int:
+        """Bytes on disk, the log included."""
+        files = (self.file.with_name(self.file.name + end) for end in ("", "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Close what is idle now, and what is in use when it comes back."""
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Which file stands at this path, None if none does."""
+    try:
+        status = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,58 @@
+"""Filters in SQL. Pure functions."""
+
+from __future__ import annotations
+
+from rag.types import Where
+
+
+def sql(where: Where) -> tuple[str, list[str | int]]:
+    """The query for the ranges (first id, number) of the chunks that `where` lets through, and its values."""
+    conditions: list[str] = ["true"]
+    values: list[str | int] = []
+    if where.source is not None:
+        conditions.append("d.source GLOB ?")
+        values.append(sqlite_glob(where.source))
+    if where.type is not None:
+        conditions.append("d.type = ?")
+        values.append(where.type)
+    if where.pages is not None:
+        conditions.append("c.page BETWEEN ? AND ?")
+        values.extend(where.pages)
+    what, table = "d.first, d.chunks", "documents d"
+    if where.pages is not None:
+        what = "c.id, 1"
+        table += " JOIN chunks c ON c.id BETWEEN d.first AND d.first + d.chunks - 1"
+    return f"SELECT {what} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY 1", values  # noqa: S608
+
+
+def sqlite_glob(pattern: str) -> str:
+    """`pattern` as `fnmatch.fnmatchcase` reads it, in the words of SQLite's GLOB.
+
+    They differ inside brackets: SQLite negates with ^ where fnmatch has !, and a bracket that is
+    never closed is a plain character to fnmatch only.
+    """
+    out: list[str] = []
+    i = 0
+    while i < len(pattern):
+        if pattern[i] == "[" and (end := _closing(pattern, i)):
+            out.append(_bracket(pattern[i + 1 : end]))
+            i = end + 1
+        else:
+            out.append("[[]" if pattern[i] == "[" else pattern[i])
+            i += 1
+    return "".join(out)
+
+
+def _closing(pattern: str, start: int) -> int:
+    """Where the bracket opened at `start` closes, 0 if nowhere; one directly behind [ or [! is a member."""
+    first = start + 2 if pattern[start + 1 : start + 2] == "!" else start + 1
+    return max(pattern.find("]", first + 1), 0)
+
+
+def _bracket(members: str) -> str:
+    if members.startswith("!"):
+        return f"[^{members[1:]}]"
+    if not members.startswith("^"):
+        return f"[{members}]"
+    # ^ must not come first: repeat a member before it.
+    return f"[{members[-1]}{members}]" if len(members) > 1 else "^"

@@ -1,0 +1,248 @@
+"""The one writer of an embedded index: what it puts in SQLite, and the lock that makes it the only one."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from rag.errors import IndexLocked, IndexVersion, StoreError
+from rag.stores.manifest import check_same, from_json, to_json
+from rag.stores.sqlite import FILE, check_format, connect_to_write, create_tables, in_words
+from rag.stores.vectors import BLOCK, pack
+from rag.text import TERMS, chunk_terms
+from rag.types import Chunk, Document, Manifest, Vectors
+
+_LOCK = "writer.lock"
+_HOLDER = "writer.json"
+_OFF_UNIT = 0.01  # how far a vector's length may be from 1
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer in `folder` (of all processes of this machine). Raises IndexLocked."""
+    lock = FileLock(folder / _LOCK, is_singleton=False, thread_local=False)
+    with in_words(folder):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise IndexLocked(
+                f"the index at {folder} is being written to by {_holder(folder)}: "
+                "wait for it to end, or stop it, and run the command again"
+            ) from error
+    holder = folder / _HOLDER
+    try:
+        with suppress(OSError):  # only for the message above
+            holder.write_text(json.dumps(_me()), encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink()
+        lock.release()
+
+
+def _me() -> dict[str, int | str]:
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": platform.node(), "since": now}
+
+
+def _holder(folder: Path) -> str:
+    """Who says to be writing, as far as can be told."""
+    try:
+        held = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
+        return f"process {held['pid']} on {held['host']} since {held['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+@contextmanager
+def writing(folder: Path, manifest: Manifest) -> Iterator[SqliteWriter]:
+    """The writer of the index in `folder`, which is made if need be; see `rag.stores.Store.write`."""
+    if manifest.terms != TERMS:
+        raise IndexVersion(
+            f"the lexical terms of the index at {folder} have version {manifest.terms} and this ragstone "
+            f"makes version {TERMS}: ingest the documents again into a new index, with --index faiss:NEW"
+        )
+    with in_words(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        with in_words(folder):
+            writer = SqliteWriter(folder, manifest, connect_to_write(folder / FILE))
+        try:
+            writer.begin()
+            yield writer
+        finally:
+            writer.close()
+
+
+class SqliteWriter:
+    """`rag.stores.Writer` on SQLite: everything between two commits is one transaction.
+
+    An error of SQLite undoes all that was not committed, and the writer then takes nothing more.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, db: sqlite3.Connection) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._db = db
+        self._next = 1
+        self._changed = False
+        self._failed = False
+
+    def begin(self) -> None:
+        """Open the first transaction; in an empty file, lay the schema and write the manifest in it."""
+        with self._step():
+            if check_format(self._db, self._folder):
+                held, self._next = self._db.execute("SELECT manifest, next FROM state").fetchone()
+                check_same(from_json(held), self._manifest, f"faiss:{self._folder}")
+                return
+            create_tables(self._db)
+            made = (uuid.uuid4().hex, to_json(self._manifest))
+            self._db.execute("INSERT INTO state VALUES (1, ?, ?, 0, 1)", made)
+            self._changed = True
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`.
+
+        Raises StoreError for vectors of another shape or not of unit length, and for text that no
+        file can hold (half a surrogate pair, also in a file's name); nothing has changed then.
+        """
+        _check_text(document, chunks)
+        self._check_vectors(document.source, len(chunks), vectors)
+        terms = [chunk_terms(chunk) for chunk in chunks]
+        lengths = np.array([len(each) for each in terms], "<u4").tobytes()
+        with self._step():
+            self._delete(document.source)
+            first = self._next
+            self._next += len(chunks)
+            self._db.execute(
+                "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (document.source, document.path, document.sha256, document.size, document.modified,
+                 document.type, len(chunks), first, lengths),
+            )  # fmt: skip
+            (key,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
+            self._insert_chunks(key, first, chunks)
+            self._insert_vectors(first, vectors)
+            self._db.executemany(
+                "INSERT INTO terms (rowid, body) VALUES (?, ?)",
+                ((first + i, " ".join(each)) for i, each in enumerate(terms)),
+            )
+
+    def remove(self, sources: Iterable[str]) -> int:
+        """Take these sources out; how many there were."""
+        with self._step():
+            return sum(self._delete(source) for source in dict.fromkeys(sources) if _encodable(source))
+
+    def commit(self) -> None:
+        """Make everything since the last commit visible to readers, in one step that survives a power cut."""
+        if self._failed or self._changed:
+            with self._step():
+                self._db.execute("UPDATE state SET generation = generation + 1, next = ?", (self._next,))
+                self._db.execute("COMMIT")
+                self._changed = False
+
+    def close(self) -> None:
+        """Undo what was not committed, and let go of the file."""
+        with suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        self._db.close()
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """A step of the transaction, which is begun if need be: done whole, or the writer has failed."""
+        if self._failed:
+            raise StoreError(f"writing to the index at {self._folder} failed before: run the command again")
+        try:
+            with in_words(self._folder):
+                if not self._db.in_transaction:
+                    self._db.execute("BEGIN IMMEDIATE")
+                yield
+        except BaseException:
+            self._failed = True
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _check_vectors(self, source: str, chunks: int, vectors: Vectors) -> None:
+        if not chunks:
+            return
+        expected = (chunks, self._manifest.dim)
+        if vectors.shape != expected:
+            raise StoreError(
+                f"the vectors of {source} have the shape {vectors.shape} and the index at {self._folder} "
+                f"takes {expected}: use the embedder {self._manifest.embedder}"
+            )
+        lengths = np.linalg.norm(vectors, axis=-1)
+        if not (np.abs(lengths - 1) < _OFF_UNIT).all():  # NaN is not near 1 either
+            raise StoreError(
+                f"a vector of {source} has the length {lengths[np.argmax(np.abs(lengths - 1))]:.3f} "
+                f"and not 1: the embedder {self._manifest.embedder} is at fault"
+            )
+
+    def _insert_chunks(self, document: int, first: int, chunks: Sequence[Chunk]) -> None:
+        self._db.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (first + i, document, c.position, c.page, c.start, c.end,
+                 json.dumps(c.heading, ensure_ascii=False), c.text)
+                for i, c in enumerate(chunks)
+            ),
+        )  # fmt: skip
+        self._changed = True
+
+    def _insert_vectors(self, first: int, vectors: Vectors) -> None:
+        self._db.executemany(
+            "INSERT INTO vectors VALUES (?, ?)",
+            ((first + i, pack(vectors[i : i + BLOCK])) for i in range(0, len(vectors), BLOCK)),
+        )
+
+    def _delete(self, source: str) -> int:
+        """Take a document out, if it is there; 1 if it was."""
+        found = self._db.execute("SELECT id, first, chunks FROM documents WHERE source = ?", (source,)).fetchone()
+        if found is None:
+            return 0
+        key, first, count = found
+        ids = (first, first + count - 1)
+        rows = self._db.execute("SELECT id, heading, text FROM chunks WHERE id BETWEEN ? AND ?", ids).fetchall()
+        # FTS5 keeps no copy of the terms: to take them out it must be told what they were.
+        self._db.executemany(
+            "INSERT INTO terms (terms, rowid, body) VALUES ('delete', ?, ?)",
+            ((chunk, " ".join(_terms(source, heading, text))) for chunk, heading, text in rows),
+        )
+        self._db.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", ids)
+        self._db.execute("DELETE FROM vectors WHERE first BETWEEN ? AND ?", ids)
+        self._db.execute("DELETE FROM documents WHERE id = ?", (key,))
+        self._changed = True
+        return 1
+
+
+def _check_text(document: Document, chunks: Sequence[Chunk]) -> None:
+    whole = (document.source, document.path, *(text for c in chunks for text in (c.text, *c.heading)))
+    if not all(map(_encodable, whole)):
+        raise StoreError(
+            f"the name or the text of {document.source!a} has a character that is not Unicode: "
+            "rename the file, or save it as UTF-8"
+        )
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _terms(source: str, heading: str, text: str) -> list[str]:
+    return chunk_terms(Chunk(source, text, 0, len(text), heading=tuple(json.loads(heading))))

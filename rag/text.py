@@ -1,0 +1,118 @@
+"""Pure functions on text: which script, which terms, which sentences."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+from rag.types import Chunk
+
+TERMS = 1
+"""Version of `terms`; an index keeps the version it was filled with."""
+
+
+# Written without spaces between words: Han, kana and (for its bigrams) Hangul.
+_CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
+_CJK_CHAR = re.compile(rf"[{_CJK}]")
+_NOT_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
+_FOREIGN_SHARE = 0.1  # more than this share of a text's letters not Latin: it is not for a Latin model
+
+
+def normalise(text: str) -> str:
+    """NFKC (full-width forms become plain ones) in lower case, for comparing text."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def script(text: str) -> Literal["latin", "other"]:
+    """Whether a model of Latin script can read `text`: at most a tenth of its letters are of other scripts."""
+    letters = sum(map(str.isalpha, text))
+    foreign = len(_NOT_LATIN.findall(text))
+    return "other" if foreign > _FOREIGN_SHARE * max(letters, 1) else "latin"
+
+
+def language(text: str) -> Literal["zh", "en"]:
+    """The language to speak with whoever wrote `text`: Chinese as soon as there is some Chinese in it.
+
+    A question such as "Vue 的 ref 怎么用？" has few Chinese characters and is Chinese all the same.
+    """
+    cjk = len(_CJK_CHAR.findall(text))
+    words = len(re.findall(r"[A-Za-z]+", text))
+    return "zh" if cjk > 0 and 2 * cjk >= words else "en"
+
+
+def terms(text: str) -> list[str]:
+    """The lexical terms of `text`, in order: Latin words; characters and bigrams of Chinese (Japanese, Korean).
+
+    Text is normalised by NFKC and case; an English possessive ('s) is dropped.
+    """
+    found: list[str] = []
+    for match in _RUNS.finditer(normalise(text)):
+        run = match.group()
+        if _CJK_CHAR.match(run):
+            found.extend(run)
+            found.extend(run[i : i + 2] for i in range(len(run) - 1))
+        else:
+            found.append(run.replace("’", "'").removesuffix("'s").replace("'", ""))
+    return found
+
+
+def passage(chunk: Chunk) -> str:
+    """What is embedded and searched for `chunk`: its heading path, then its text."""
+    heading = " > ".join(chunk.heading)
+    return f"{heading}\n{chunk.text}" if heading else chunk.text
+
+
+def chunk_terms(chunk: Chunk) -> list[str]:
+    """The lexical terms that `chunk` is found by."""
+    return terms(passage(chunk))
+
+
+# A sentence ends at 。！？ wherever it stands, at . ! ? before a space and a capital, at an empty line and
+# before a list item, heading or table row; a single line break is only where a line was wrapped.
+_SENTENCE_END = re.compile(
+    r"(?<=[。！？])[”’」』）)\"]*\s*"
+    r"|(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[^\W_a-z])"
+    r"|\n\s*\n\s*|\n(?=\s*(?:[-*+•#|>]|\d+[.)、]))"
+)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|No|Nos|Fig|vs|etc|e\.g|i\.e|cf|ca|approx)|\b[A-Z])\.$"
+)
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The half-open spans of the sentences of `text`, in order, white space around them left out."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
+        piece = text[start:end]
+        if piece.strip() and (end == len(text) or not _ABBREVIATION.search(piece.rstrip())):
+            left = start + len(piece) - len(piece.lstrip())
+            spans.append((left, start + len(piece.rstrip())))
+            start = end
+    return spans
+
+
+_EMPTY_WORDS = frozenset(
+    """a an and any are as at be been but by can could did do does for from had has have he her his how i if in
+    into is it its many may me more most much my no nor not of on one or our out she should so some such than
+    that the their them then there these they this those to up us was we were what when where which who whom
+    whose why will with would you your""".split()
+) | frozenset(
+    "的 了 是 在 和 与 或 及 也 都 就 而 于 其 这 那 此 之 以 为 有 被 把 对 吗 呢 吧 啊 么 个 一 上 下 中 不 "
+    "什么 怎么 如何 多少 哪个 哪些 哪里 谁 几 是否 可以 可 能 会 要 请 问 我 你 他 她 它 们 我们 你们 他们".split()
+)
+
+
+def content_terms(text: str) -> set[str]:
+    """The terms of `text` that carry its meaning: `terms` without the commonest function words."""
+    return set(terms(text)) - _EMPTY_WORDS
+
+
+_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers of `text` as written, thousands separators aside ("1,200" is "1200")."""
+    return {re.sub(r",(?=\d{3})", "", n) for n in _NUMBER.findall(normalise(text))}

@@ -1,0 +1,454 @@
+"""The embedded store: the contract, and what only a folder on a disk can suffer."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts.store import DIM, MANIFEST, StoreContract, document, fill, passages, texts_of, unit
+
+from rag.errors import IndexLocked, IndexMissing, IndexVersion, StoreError
+from rag.stores.faiss import FaissStore
+from rag.stores.sqlite import FILE
+from rag.stores.vectors import pack
+from rag.stores.where import sqlite_glob
+from rag.text import TERMS, chunk_terms, terms
+from rag.types import Manifest, Where
+
+ROOT = Path(__file__).parents[1]
+
+
+class TestFaissStore(StoreContract):
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"faiss:{tmp_path / '索引 # 100% é'}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a small index."""
+    store = FaissStore(tmp_path / "index")
+    with store.write(MANIFEST) as writer:
+        fill(writer)
+        writer.commit()
+    store.close()
+    return tmp_path / "index"
+
+
+def test_opening_makes_nothing(tmp_path: Path) -> None:
+    store = FaissStore(tmp_path / "index")
+    assert store.manifest() is None
+    with pytest.raises(IndexMissing):
+        store.statistics()
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_faiss_waits_until_vectors_are_searched(folder: Path) -> None:
+    code = (
+        "import sys\nfrom rag.stores.faiss import FaissStore\nstore = FaissStore(sys.argv[1])\n"
+        "store.documents(), store.statistics(), store.lexical(['ref'], 1)\n"
+        "with store.write(store.manifest()) as writer: writer.remove(['manual.pdf'])\n"
+        "print('faiss' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.strip() == b"False"
+
+
+def test_reading_and_an_idle_write_change_no_byte(folder: Path) -> None:
+    before = (folder / FILE).read_bytes()
+    store = FaissStore(folder)
+    assert store.dense(unit([1, 0, 0, 0])[0], 1)
+    with store.write(MANIFEST) as writer:
+        writer.commit()
+    store.close()
+    assert (folder / FILE).read_bytes() == before
+    assert {file.name for file in folder.iterdir()} <= {FILE, "writer.lock"}
+
+
+def test_statistics(folder: Path) -> None:
+    store = FaissStore(folder)
+    found = store.statistics()
+    store.close()
+    assert found == {
+        "documents": 3,
+        "chunks": 8,
+        "bytes": (folder / FILE).stat().st_size,
+        "vectors": "exact, float16",
+        "generation": 1,
+        "format": 1,
+    }
+
+
+def test_a_cosine_is_within_a_thousandth() -> None:
+    rng = np.random.default_rng(7)
+    vectors = unit(*rng.standard_normal((500, 896)), *np.eye(896)[:4])
+    stored = np.frombuffer(pack(vectors), "<f2").astype(np.float32).reshape(-1, 896)
+    assert np.abs(stored @ vectors.T - vectors @ vectors.T).max() < 5e-4
+
+
+def test_dense_is_exact_search(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    store = FaissStore(tmp_path)
+    manifest = Manifest("hashed", "w", 896, terms=TERMS)
+    vectors = unit(*rng.standard_normal((3000, 896)))
+    with store.write(manifest) as writer:
+        for i in range(0, 3000, 1500):  # more than one block a document
+            texts = [str(n) for n in range(i, i + 1500)]
+            writer.put(document(f"{i}.md"), passages(f"{i}.md", texts), vectors[i : i + 1500])
+        writer.commit()
+    for question in unit(*rng.standard_normal((5, 896))):
+        exact = vectors @ question
+        found = store.dense(question, 20)
+        rows = [int(text) for text in texts_of(store, found)]
+        assert [each.score for each in found] == pytest.approx(exact[rows].tolist(), abs=1e-3)
+        assert exact[rows].min() > np.sort(exact)[-20] - 1e-3
+    store.close()
+
+
+ODD_TERMS = ("a 1 naïve straße ω مرحبا कखग ไทย 한국 한 传 传递 𰻝 𰻝𰻝 ２ ½ ñ x² ﬁ привет ʻokina").split()  # noqa: SIM905
+
+
+def test_every_term_of_any_script_is_found_whole(tmp_path: Path) -> None:
+    store = FaissStore(tmp_path)
+    with store.write(MANIFEST) as writer:
+        for i, word in enumerate(ODD_TERMS):
+            writer.put(document(f"{i}"), passages(f"{i}", [word]), unit([1, 0, 0, 0]))
+        writer.commit()
+    for i, word in enumerate(ODD_TERMS):
+        for term in terms(word):
+            sources = {chunk.source for chunk in store.chunks([s.id for s in store.lexical([term], 99)])}
+            assert str(i) in sources, (word, term)
+    store.close()
+
+
+def test_a_question_of_many_terms_uses_the_rarest(folder: Path) -> None:
+    store = FaissStore(folder)
+    many = [f"word{i}" for i in range(50_000)]
+    assert store.lexical([*many, "props"], 9) == store.lexical(["props"], 9)
+    store.close()
+
+
+def test_glob_reads_as_fnmatch() -> None:
+    db = sqlite3.connect(":memory:")
+    rng = random.Random(5)
+    for _ in range(20_000):
+        pattern = "".join(rng.choices("ab*?[]!^-/组", k=rng.randrange(1, 8)))
+        name = "".join(rng.choices("ab[]!^-/组", k=rng.randrange(0, 5)))
+        (found,) = db.execute("SELECT ? GLOB ?", (name, sqlite_glob(pattern))).fetchone()
+        assert bool(found) == fnmatch.fnmatchcase(name, pattern), (name, pattern)
+    db.close()
+
+
+def test_churn_leaves_the_same_index_as_a_fresh_one(tmp_path: Path) -> None:
+    """After many replacements and removals, searches of a reader that lived through them are a fresh one's."""
+    rng = np.random.default_rng(11)
+    chance = random.Random(11)
+    words = ["ref", "props", "emit", "slot", "组件", "数据", "传递", "watch", "computed", "缓存"]
+    old = FaissStore(tmp_path / "index")
+    question = unit([1, 2, 3, 4])[0]
+    for _ in range(30):
+        with old.write(MANIFEST) as writer:
+            source = f"{chance.randrange(12)}.md"
+            if chance.random() < 0.3:
+                writer.remove([source])
+            else:
+                texts = [" ".join(chance.choices(words, k=6)) for _ in range(chance.randrange(1, 6))]
+                vectors = unit(*rng.standard_normal((len(texts), DIM)))
+                writer.put(document(source), passages(source, texts), vectors)
+            writer.commit()
+        fresh = FaissStore(tmp_path / "index")
+        assert old.dense(question, 99) == fresh.dense(question, 99)
+        for asked in words:
+            assert old.lexical(terms(asked), 99) == fresh.lexical(terms(asked), 99)
+        check_whole(fresh, tmp_path / "index")
+        fresh.close()
+    old.close()
+
+
+def test_threads_read_while_another_writes(folder: Path) -> None:
+    store = FaissStore(folder)
+    done = threading.Event()
+    failures: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                nearest = store.dense(unit([1, 0, 0, 0])[0], 1)
+                assert texts_of(store, nearest) == ["A ref holds one value."]
+                assert store.lexical(["ref"], 1, Where(source="guide/*"))
+        except Exception as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    with store.write(MANIFEST) as writer:
+        for i in range(60):
+            texts = [f"number {i} {j}" for j in range(20)]
+            vectors = unit(*([-1, i, j, 1] for j in range(20)))
+            writer.put(document(f"{i % 7}.md"), passages(f"{i % 7}.md", texts), vectors)
+            writer.commit()
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(store.documents()) == 10
+    store.close()
+
+
+def test_closed_is_closed(folder: Path) -> None:
+    store = FaissStore(folder)
+    store.documents()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.documents()
+
+
+def test_an_index_made_anew_in_the_same_folder_is_noticed(folder: Path) -> None:
+    if sys.platform == "win32":
+        return  # an open file cannot be deleted there
+    store = FaissStore(folder)
+    assert len(store.dense(unit([1, 0, 0, 0])[0], 99)) == 8
+    for file in folder.iterdir():
+        file.unlink()
+    assert store.manifest() is None
+    other = FaissStore(folder)
+    with other.write(MANIFEST) as writer:
+        writer.put(document("only.md"), passages("only.md", ["Only."]), unit([0, 1, 0, 0]))
+        writer.commit()
+    assert texts_of(store, store.dense(unit([1, 0, 0, 0])[0], 99)) == ["Only."]
+    other.close()
+    store.close()
+
+
+def test_the_lock_says_who_holds_it(folder: Path) -> None:
+    store = FaissStore(folder)
+    said = pytest.raises(IndexLocked, match=f"process {os.getpid()} on .* since 20")
+    with store.write(MANIFEST), said, FaissStore(folder).write(MANIFEST):
+        pass
+    store.close()
+
+
+# What is wrong on the disk
+
+
+def test_another_version_is_an_error(folder: Path) -> None:
+    db = sqlite3.connect(folder / FILE)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    store = FaissStore(folder)
+    with pytest.raises(IndexVersion, match=r"format 99.*format 1.*faiss:NEW"):
+        store.manifest()
+    with pytest.raises(IndexVersion), store.write(MANIFEST):
+        pass
+    store.close()
+
+
+def test_other_terms_are_an_error(folder: Path) -> None:
+    store = FaissStore(folder)
+    with pytest.raises(IndexVersion, match=f"version {TERMS + 1}"), store.write(
+        Manifest("hashed", "weights-1", DIM, terms=TERMS + 1)
+    ):  # fmt: skip
+        pass
+    store.close()
+
+
+@pytest.mark.parametrize("content", ["text", "foreign"])
+def test_a_file_that_is_no_index_is_an_error(tmp_path: Path, content: str) -> None:
+    if content == "text":
+        (tmp_path / FILE).write_text("not a database " * 1000, encoding="utf-8")
+    else:
+        db = sqlite3.connect(tmp_path / FILE)
+        db.execute("CREATE TABLE t (a)")
+        db.close()
+    before = (tmp_path / FILE).read_bytes()
+    store = FaissStore(tmp_path)
+    with pytest.raises(StoreError, match="not a ragstone index"):
+        store.documents()
+    with pytest.raises(StoreError, match="not a ragstone index"), store.write(MANIFEST):
+        pass
+    store.close()
+    if content == "text":
+        assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_damaged_file_is_an_error_of_one_line(folder: Path) -> None:
+    content = bytearray((folder / FILE).read_bytes())
+    content[8192:] = random.Random(1).randbytes(len(content) - 8192)
+    (folder / FILE).write_bytes(content)
+    store = FaissStore(folder)
+    with pytest.raises(StoreError, match="damaged") as caught:
+        store.documents()
+    assert "\n" not in str(caught.value)
+    store.close()
+
+
+def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "index").write_text("", encoding="utf-8")
+    store = FaissStore(tmp_path / "index")
+    assert store.manifest() is None
+    with pytest.raises(StoreError, match="another folder"), store.write(MANIFEST):
+        pass
+    store.close()
+
+
+def test_no_space_left_loses_nothing(folder: Path) -> None:
+    store = FaissStore(folder)
+    with pytest.raises(StoreError, match="no space left"), store.write(MANIFEST) as writer:
+        pages = writer._db.execute("PRAGMA page_count").fetchone()[0]
+        writer._db.execute(f"PRAGMA max_page_count = {pages + 20}")
+        for i in range(1000):
+            texts = [f"filler {i} {j} " * 50 for j in range(20)]
+            writer.put(document(f"{i}"), passages(f"{i}", texts), unit(*[[1, 0, 0, 0]] * 20))
+    assert set(store.documents()) == {"guide/props.md", "manual.pdf", "zh/组件.md"}
+    assert texts_of(store, store.dense(unit([1, 0, 0, 0])[0], 1)) == ["A ref holds one value."]
+    check_whole(store, folder)
+    store.close()
+
+
+def test_after_a_failure_the_writer_takes_no_more(folder: Path) -> None:
+    store = FaissStore(folder)
+    with store.write(MANIFEST) as writer:
+        writer._db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(StoreError, match="no space left"):
+            for i in range(1000):
+                writer.put(document(f"{i}"), passages(f"{i}", ["filler " * 900]), unit([1, 0, 0, 0]))
+        with pytest.raises(StoreError, match="failed before"):
+            writer.commit()
+    assert len(store.documents()) == 3
+    store.close()
+
+
+READ = """
+import sys
+import numpy as np
+from rag.stores.faiss import FaissStore
+store = FaissStore(sys.argv[1])
+found = store.dense(np.array([1, 0, 0, 0], np.float32), 1) + store.lexical(["ref"], 1)
+print([chunk.text for chunk in store.chunks([each.id for each in found])])
+try:
+    with store.write(store.manifest()) as writer:
+        writer.remove(["manual.pdf"])
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
+input()
+print(sorted(store.documents()))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are another matter there")
+def test_an_index_that_cannot_be_written_to_is_read(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """In a process without the right to write (root has it always, so that a child becomes nobody)."""
+    (folder / "writer.lock").unlink(missing_ok=True)
+    for path in folder.parents:  # pytest's folders are closed to others
+        if path.is_relative_to(tmp_path_factory.getbasetemp().parent):
+            path.chmod(0o755)
+    (folder / FILE).chmod(0o444)
+    folder.chmod(0o555)
+    become = "import os\nif os.getuid() == 0:\n    os.setgroups([])\n    os.setgid(65534)\n    os.setuid(65534)\n"
+    imports = "import sqlite3, filelock, faiss, numpy, json, rag.stores.faiss\n"
+    child = subprocess.Popen(
+        [sys.executable, "-c", imports + become + READ, str(folder)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert child.stdout.readline() == "['A ref holds one value.', 'A ref holds one value.']\n"
+    assert child.stdout.readline().startswith("StoreError the index at ")
+    assert {file.name for file in folder.iterdir()} == {FILE}
+    folder.chmod(0o755)
+    (folder / FILE).chmod(0o644)
+    store = FaissStore(folder)
+    with store.write(MANIFEST) as writer:  # it notices what its owner does later
+        writer.remove(["manual.pdf"])
+        writer.commit()
+    store.close()
+    assert child.communicate("\n")[0] == "['guide/props.md', 'zh/组件.md']\n"
+
+
+# Killed at any moment
+
+WRITE = """
+import sys
+import numpy as np
+sys.path[:0] = ["tests", "."]
+from contracts.store import MANIFEST, document, passages
+from rag.stores.faiss import FaissStore
+seed = int(sys.argv[2])
+rng = np.random.default_rng(seed)
+print("ready", flush=True)
+with FaissStore(sys.argv[1]).write(MANIFEST) as writer:
+    while True:
+        for _ in range(rng.integers(1, 6)):
+            source = f"{rng.integers(40)}.md"
+            if rng.random() < 0.2:
+                writer.remove([source])
+                continue
+            n = int(rng.integers(1, 30))
+            vectors = rng.standard_normal((n, 4)).astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            texts = [" ".join(map(str, rng.integers(0, 50, 20))) + " 组件" for _ in range(n)]
+            writer.put(document(source), passages(source, texts), vectors)
+        writer.commit()
+"""
+
+
+def check_whole(store: FaissStore, folder: Path) -> None:
+    """Every document has all its chunks, vectors and terms, and nothing else has any."""
+    with store._readers.transaction() as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        ranges = db.execute("SELECT id, first, chunks FROM documents").fetchall()
+        ids = sorted(first + i for _, first, count in ranges for i in range(count))
+        assert [row[0] for row in db.execute("SELECT id FROM chunks ORDER BY id")] == ids
+        for key, first, count in ranges:
+            rows = db.execute("SELECT id, position FROM chunks WHERE document = ? ORDER BY id", (key,))
+            assert rows.fetchall() == [(first + i, i) for i in range(count)]
+        vectors = dict(db.execute("SELECT first, length(data) FROM vectors"))
+        assert sum(vectors.values()) == len(ids) * DIM * 2
+        held: dict[int, list[str]] = {key: [] for key in ids}
+        for term, key in db.execute("SELECT term, doc FROM instances ORDER BY doc, offset"):
+            held[key].append(term)
+    for key, chunk in zip(ids, store.chunks(ids), strict=True):
+        assert held[key] == chunk_terms(chunk)
+    assert sorted(each.id for each in store.dense(unit([1, 1, 1, 1])[0], len(ids))) == ids
+
+
+def test_sigkill_at_any_moment_leaves_the_last_commit(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    chance = random.Random(2)
+    generations = []
+    for seed in range(20):
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRITE, str(folder), str(seed)], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == b"ready"
+        time.sleep(chance.uniform(0, 0.4))
+        child.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        child.wait()
+        child.stdout.close()
+        store = FaissStore(folder)
+        if store.manifest() is not None:
+            check_whole(store, folder)
+            generations.append(store.statistics()["generation"])
+        store.close()
+    assert generations == sorted(generations)
+    assert generations[-1] > 20
+    store = FaissStore(folder)
+    with store.write(MANIFEST) as writer:  # the lock of the killed is free
+        fill(writer)
+        writer.commit()
+    assert texts_of(store, store.lexical(["ref"], 1)) == ["A ref holds one value."]
+    store.close()
