@@ -27,11 +27,11 @@ class File:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """What will not be read and why; not merely `skipped` if it should have been (an unreadable folder)."""
+    """What will not be read and why; `failed` if it should have been (an unreadable folder), else skipped."""
 
     source: str
     reason: str
-    skipped: bool = True
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Walk:
                 with os.scandir(folder.path) as entries:
                     children = sorted(entries, key=lambda entry: entry.name)
             except (OSError, LoadError) as error:
-                self.problem(folder.name or str(self.root), _reason(error), skipped=False)
+                self.problem(folder.name or str(self.root), _reason(error), failed=True)
                 continue
             folders += [inner for child in children if (inner := self.take(child, folder))]
 
@@ -119,7 +119,7 @@ class _Walk:
         if entry.name.startswith(".") or folder.ignores(name, is_dir):
             return None
         if _not_text(entry.name):
-            self.problem(name, "its name is not valid Unicode: rename it", skipped=False)
+            self.problem(name, "its name is not valid Unicode: rename it", failed=True)
         elif entry.is_symlink() or (is_dir and _is_junction(path)):
             self.links.append((path, name, folder))
         elif is_dir:
@@ -156,9 +156,9 @@ class _Walk:
         self.seen.add(os.path.realpath(path))
         self.files.append(File(name, path))
 
-    def problem(self, name: str, reason: str, skipped: bool = True) -> None:
+    def problem(self, name: str, reason: str, failed: bool = False) -> None:
         shown = name.encode("utf-8", "backslashreplace").decode("utf-8")
-        self.problems.append(Problem(shown, reason, skipped))
+        self.problems.append(Problem(shown, reason, failed))
 
 
 def _with_rules(folder: _Folder) -> _Folder:

@@ -194,14 +194,17 @@ class _Watch:
 def _start(max_memory: int) -> subprocess.Popen[bytes]:
     """A reader process that finds our packages where this one did, and nothing in the current folder."""
     root = str(Path(__file__).resolve().parents[1])
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", START, root, str(max_memory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        # numpy comes with the types; the threads of its BLAS would only take room.
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", START, root, str(max_memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # numpy comes with the types; the threads of its BLAS would only take room.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+    except OSError as error:
+        raise LoadError(f"no process can be started to read it: {error.strerror or error}") from error
 
 
 def _close(pipe: IO[bytes]) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import QuestionError
+from rag.evidence import Passage, select
 from rag.ground import is_refusal, support
 from rag.llms import LLM, Piece
-from rag.pack import Passage, pack
 from rag.prompt import render
 from rag.retrieve import Weights, search
 from rag.stores import Store
@@ -22,6 +22,8 @@ from rag.types import Answer, Citation, Hit, Message, Usage, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
+
+LOCAL_CONTEXT, REMOTE_CONTEXT = 280, 2400
 
 REFUSAL = {
     "en": "The documents do not answer this question.",
@@ -75,6 +77,14 @@ class Answerer:
             draft.timings.setdefault("first_token", time.perf_counter() - began)
             yield draft.text
         yield draft.finish()
+
+
+def whole(pieces: Iterator[str | Answer]) -> Answer:
+    """The `Answer` at the end of a stream."""
+    *_, answer = pieces
+    if not isinstance(answer, Answer):
+        raise TypeError("a stream ends with its Answer")
+    return answer
 
 
 def checked(question: str) -> str:
@@ -143,7 +153,8 @@ def _quote(draft: _Draft) -> Iterator[str]:
 
 def _generate(draft: _Draft, question: str, llm: LLM, embedder: Embedder, settings: Settings) -> Iterator[str]:
     """What the model says and a passage supports, sentence by sentence, with the citation of each."""
-    passages = pack(draft.hits, question, settings.context_tokens, llm.count_tokens)
+    budget = settings.context_tokens or context_budget(llm)
+    passages = select(draft.hits, question, embedder, budget, llm.count_tokens)
     stream = llm.stream(messages(question, passages), max_tokens=settings.answer_tokens)
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
@@ -154,6 +165,11 @@ def _generate(draft: _Draft, question: str, llm: LLM, embedder: Embedder, settin
             continue
         n = draft.cite(passages[found.passage], found.start, found.end)
         yield f"{before if draft.text else ''}{claim} [{n}]"
+
+
+def context_budget(llm: LLM) -> int:
+    """Tokens of passages that suit a model: one on this machine reads some 50 to 100 a second."""
+    return LOCAL_CONTEXT if llm.id.startswith("local:") else REMOTE_CONTEXT
 
 
 def messages(question: str, passages: Sequence[Passage]) -> list[Message]:

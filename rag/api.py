@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.answer import Answerer
+from rag.answer import Answerer, whole
 from rag.chat import Chat
 from rag.config import Settings, load_settings
 from rag.embedders import Embedder, load_embedder
@@ -91,9 +91,7 @@ class RAG:
 
     def ask(self, question: str, where: Where | None = None) -> Answer:
         """The answer that the documents support, or a refusal."""
-        *_, answer = self.stream(question, where)
-        assert isinstance(answer, Answer)
-        return answer
+        return whole(self.stream(question, where))
 
     def stream(self, question: str, where: Where | None = None) -> Iterator[str | Answer]:
         """Pieces of the answer's text as they are found to be supported, then the `Answer`."""

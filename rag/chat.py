@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rag.answer import Answerer
+from rag.answer import Answerer, whole
 from rag.llms import LLM
 from rag.prompt import render
 from rag.text import language
@@ -26,7 +26,10 @@ _CITED = re.compile(r" ?\[\d+\]")
 
 @dataclass(slots=True)
 class Chat:
-    """A conversation over one index. `history` holds its answers in order; `asked` the last standalone question."""
+    """A conversation over one index.
+
+    `history` holds its answers in order, `asked` the last question in the form that was searched.
+    """
 
     answerer: Answerer
     history: list[Answer] = field(default_factory=list)
@@ -34,10 +37,7 @@ class Chat:
 
     def ask(self, question: str) -> Answer:
         """The answer to `question`, read in the light of the turns before it."""
-        for piece in self.stream(question):
-            if isinstance(piece, Answer):
-                return piece
-        raise AssertionError("a stream ends with its Answer")
+        return whole(self.stream(question))
 
     def stream(self, question: str) -> Iterator[str | Answer]:
         """Pieces of the answer's text, then the `Answer`."""

@@ -19,8 +19,8 @@ class Settings:
     `index` is a store URL, `embedder` (empty: the index's own, "bilingual" for a new one) and `llm`
     are chosen by name. `chunk_tokens` is the most
     tokens of a chunk (0: the embedder's window). `top_k` hits are given to the model,
-    `context_tokens` of them at most. `dense_weight_*` is the share of the dense score in a hit's
-    score (the rest is BM25's) for questions in Latin script and in others. `strictness` in [0, 1]:
+    `context_tokens` of them at most (0: what suits the model). `dense_weight_*` is the dense score's
+    share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `strictness` in [0, 1]:
     how sure an answer must be of its passages; 0 hardly ever refuses. `file_seconds` is the time
     limit for reading one file, `file_bytes` the largest file that is read.
     """
@@ -30,7 +30,7 @@ class Settings:
     llm: str = "local"
     chunk_tokens: int = 0
     top_k: int = 5
-    context_tokens: int = 1200
+    context_tokens: int = 0
     answer_tokens: int = 256
     dense_weight_latin: float = 0.55
     dense_weight_other: float = 0.4
@@ -40,7 +40,7 @@ class Settings:
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, folder: Path | None = None) -> Settings:
-    """The settings in force: rag.toml of `folder` (the working folder), then RAG_*, then `flags` (None: not given).
+    """The settings in force: rag.toml of `folder` (default: the working one), RAG_*, `flags` that are not None.
 
     RAG_CONFIG names another file than rag.toml. Raises ConfigError for an unknown or unusable setting.
     """
@@ -86,7 +86,7 @@ def _checked(settings: Settings) -> Settings:
     for name in ("dense_weight_latin", "dense_weight_other", "strictness"):
         if not 0 <= getattr(settings, name) <= 1:
             raise ConfigError(f"{name} must lie between 0 and 1, not {getattr(settings, name)}")
-    for name in ("top_k", "context_tokens", "answer_tokens", "file_seconds", "file_bytes"):
+    for name in ("top_k", "answer_tokens", "file_seconds", "file_bytes"):
         if getattr(settings, name) <= 0:
             raise ConfigError(f"{name} must be above 0, not {getattr(settings, name)}")
     return settings

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.pack import Passage
+from rag.evidence import Passage
 from rag.text import content_terms, language, normalise, numbers, script, sentences, terms
 
 # A statement is supported where this share of its terms stands in at most WINDOW sentences of one
@@ -19,7 +19,8 @@ CROSS_COSINE = 0.3
 
 _REFUSALS = re.compile(
     r"^\W*(none\b|no answer|not (?:mentioned|specified|provided|stated|found)|i (?:do not|don['’]t) know"
-    r"|(?:the )?(?:passages?|documents?|text)(?: provided)? (?:do|does) not|无\W*$|没有(?:答案|提到|说明|提供|相关)|未(?:提及|提到|说明)"
+    r"|(?:the )?(?:passages?|documents?|text)(?: provided)? (?:do|does) not|无\W*$"
+    r"|没有(?:答案|提到|说明|提供|相关)|未(?:提及|提到|说明)"
     r"|(?:段落|文档|文中|资料)(?:中|里)?(?:没有|未|并未|并没有))",
     re.IGNORECASE,
 )

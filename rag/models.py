@@ -76,7 +76,8 @@ def pull(model: str | Model, progress: Progress | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(model):
             if faults := _faults(model, folder):
-                fetch(model, list(faults), folder, cache_dir() / ".partial" / model.name, progress or _watcher.get())
+                staging = cache_dir() / ".partial" / model.name
+                fetch(model, list(faults), folder, staging, progress or _watcher.get())
                 _faults(model, folder)
     except OSError as exc:
         raise _disk_error(model, exc) from exc

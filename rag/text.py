@@ -79,6 +79,7 @@ _SENTENCE_END = re.compile(
 _ABBREVIATION = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|No|Nos|Fig|vs|etc|e\.g|i\.e|cf|ca|approx)|\b[A-Z])\.$"
 )
+_TAIL = 12  # characters: longer than any abbreviation, so that a run of them takes linear time
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -87,7 +88,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     start = 0
     for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
         piece = text[start:end]
-        if piece.strip() and (end == len(text) or not _ABBREVIATION.search(piece.rstrip())):
+        if piece.strip() and (end == len(text) or not _ABBREVIATION.search(piece.rstrip()[-_TAIL:])):
             left = start + len(piece) - len(piece.lstrip())
             spans.append((left, start + len(piece.rstrip())))
             start = end

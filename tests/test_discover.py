@@ -54,7 +54,7 @@ def test_a_folder_whose_ragignore_is_wrong_is_not_read(tmp_path: Path) -> None:
     found = discover(tmp_path)
     assert [file.name for file in found.files] == ["a.md"]
     (problem,) = found.problems
-    assert (problem.source, problem.skipped) == ("sub", False)
+    assert (problem.source, problem.failed) == ("sub", True)
     assert problem.reason.startswith(".ragignore cannot be understood")
 
 
@@ -120,7 +120,7 @@ def test_names_that_are_no_text_and_folders_that_cannot_be_listed(tmp_path: Path
     fill(tmp_path, "a.md")
     assert names(tmp_path) == ["a.md"]
     (problem,) = discover(tmp_path).problems
-    assert problem == Problem("caf\\udce9.md", "its name is not valid Unicode: rename it", skipped=False)
+    assert problem == Problem("caf\\udce9.md", "its name is not valid Unicode: rename it", failed=True)
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may read everything")
@@ -132,4 +132,4 @@ def test_a_folder_that_may_not_be_listed(tmp_path: Path) -> None:
     finally:
         (tmp_path / "closed").chmod(0o700)
     assert [file.name for file in found.files] == ["a.md"]
-    assert found.problems == (Problem("closed", "cannot be read: Permission denied", skipped=False),)
+    assert found.problems == (Problem("closed", "cannot be read: Permission denied", failed=True),)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
-from ingest.loaders.text import decode, detect
+from ingest.loaders.text import decode, is_utf8
 from rag.types import Heading, Page
 
 DROPPED = frozenset(
@@ -83,7 +83,7 @@ def _decode(data: bytes) -> str:
 def _certain(data: bytes) -> bool:
     if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)) or b"\0" in data:
         return True
-    return detect(data)[0] == "utf-8"
+    return is_utf8(data)
 
 
 class _Writer:

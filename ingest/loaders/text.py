@@ -86,7 +86,7 @@ def detect(data: bytes) -> tuple[str, int]:
             return encoding, len(mark)
     if b"\0" in data:
         return _best(_head(data), ("utf-16-le", "utf-16-be")), 0
-    if _is_utf8(data):
+    if is_utf8(data):
         return "utf-8", 0
     sample = _sample(data)
     return _best(sample, ("utf-8", "gb18030", "big5hkscs", "cp932", "cp1252", *_utf16(sample))), 0
@@ -97,7 +97,8 @@ def _utf16(sample: bytes) -> tuple[str, ...]:
     return ("utf-16-le", "utf-16-be") if len(sample) % 2 == 0 else ()
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Is every byte of this valid UTF-8? Hardly any text in another encoding is."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -182,10 +183,17 @@ def _cost_of_other(char: str, encoding: str) -> float:
 
 def _cost_of_han(char: str, encoding: str) -> float:
     simplified, traditional, japanese = _common()
-    own = {"gb18030": simplified, "big5hkscs": traditional, "cp932": japanese}
-    if char in own.get(encoding, simplified | traditional):
-        return COMMON_HAN
-    return OTHER_SCRIPT if char in simplified or char in traditional else RARE
+    chinese = char in simplified or char in traditional
+    match encoding:
+        case "gb18030":
+            everyday = char in simplified
+        case "big5hkscs":
+            everyday = char in traditional
+        case "cp932":
+            everyday = char in japanese
+        case _:
+            everyday = chinese
+    return COMMON_HAN if everyday else OTHER_SCRIPT if chinese else RARE
 
 
 @cache

@@ -118,7 +118,8 @@ def _turn(rag: RAG, conversation: Chat, line: str) -> bool:
 _HELP = say(
     "/sources  the files in the index\n/new      forget this conversation\n/quit     leave (Ctrl-D too)\n"
     "Ctrl-C stops an answer. Anything else is a question.",
-    "/sources  索引中的文件\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\nCtrl-C 停止当前回答。其他输入都是问题。",
+    "/sources  索引中的文件\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\n"
+    "Ctrl-C 停止当前回答。其他输入都是问题。",
 )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command(
     help=say(
-        "Read folders and files into the index. Run it again to bring the index in step: only what changed is read.",
+        "Read folders and files into the index. Run it again to bring it in step: only what changed is read.",
         "把文件夹和文件读入索引。再次运行即可更新：只读取有变化的文件。",
     )
 )
@@ -106,10 +106,12 @@ def _show_report(report: IngestReport) -> None:
         return
     click.echo(
         say(
-            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed, "
-            f"{len(report.skipped)} skipped, {len(report.failed)} failed · {report.chunks} chunks · {report.seconds:.1f} s",
+            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
+            f"{report.removed} removed, {len(report.skipped)} skipped, {len(report.failed)} failed"
+            f" · {report.chunks} chunks · {report.seconds:.1f} s",
             f"新增 {report.added}，更新 {report.updated}，未变 {report.unchanged}，移除 {report.removed}，"
-            f"跳过 {len(report.skipped)}，失败 {len(report.failed)} · {report.chunks} 个片段 · {report.seconds:.1f} 秒",
+            f"跳过 {len(report.skipped)}，失败 {len(report.failed)}"
+            f" · {report.chunks} 个片段 · {report.seconds:.1f} 秒",
         )
     )
 
@@ -148,7 +150,7 @@ def _facts(index: str | None) -> dict[str, dict[str, Any]]:
         "manifest": asdict(manifest) if manifest else {},
         "models": {name: "here" if is_present(model) else "missing" for name, model in catalogue().items()},
         "kernels": _kernels(),
-        "settings": {name: value for name, value in asdict(settings).items()},
+        "settings": asdict(settings),
         "machine": {
             "ragstone": __version__,
             "python": platform.python_version(),
@@ -186,11 +188,12 @@ def sources(index: str | None, as_json: bool) -> None:
 @click.argument("source")
 @options("index")
 def forget(source: str, index: str | None) -> None:
-    from rag.errors import StoreError
+    from rag.errors import IndexMissing, StoreError
 
-    with _opened(index, needed=True) as store:
+    with _opened(index) as store:
         manifest = store.manifest()
-        assert manifest is not None
+        if manifest is None:
+            raise IndexMissing(store.url)
         with store.write(manifest) as writer:
             if not writer.remove([source]):
                 raise StoreError(f"the index has no source {source!r}: `rag sources` lists them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,7 @@ def models() -> None:
 def list_models(as_json: bool) -> None:
     from rag.models import catalogue, is_present
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "kind": model.kind,

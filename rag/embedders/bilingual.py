@@ -8,6 +8,7 @@ of texts is compared by both models where both can read it, and by the second al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from threading import Lock
 
@@ -38,7 +39,7 @@ def blocks(first: Vectors, second: Vectors, latin: npt.NDArray[np.bool_]) -> Vec
 
 
 class BilingualEmbedder:
-    """Chinese, English and across them, without torch. Each of its two models is loaded at first use."""
+    """Chinese, English and across them, without torch. Its models are loaded at first use."""
 
     id = "bilingual"
     dim = _DIM
@@ -46,8 +47,7 @@ class BilingualEmbedder:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._minilm: minilm.MiniLM | None = None
-        self._use: use.USE | None = None
+        self._loaded: tuple[minilm.MiniLM, use.USE] | None = None
 
     @classmethod
     def load(cls) -> BilingualEmbedder:
@@ -65,31 +65,27 @@ class BilingualEmbedder:
         """Tokens of the first model for text in Latin script, of the second for the rest."""
         latin = is_latin(texts)
         counts = np.empty(len(texts), np.int64)
-        for model, those in ((self._first, latin), (self._second, ~latin)):
-            if those.any():
-                counts[those] = model().count_tokens(_where(texts, those))
+        first, second = self._models()
+        counts[latin] = first.count_tokens(_where(texts, latin))
+        counts[~latin] = second.count_tokens(_where(texts, ~latin))
         return [int(count) for count in counts]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         latin = is_latin(texts)
-        readable = _where(texts, latin)
-        first = self._first().embed(readable) if readable else np.empty((0, minilm.DIM), np.float32)
-        return blocks(first, self._second().embed(texts), latin)
+        first, second = self._models()
+        return blocks(first.embed(_where(texts, latin)), second.embed(texts), latin)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self.embed_documents(texts)
 
-    def _first(self) -> minilm.MiniLM:
+    def _models(self) -> tuple[minilm.MiniLM, use.USE]:
+        """Both models; the first to ask loads them, side by side."""
         with self._lock:
-            if self._minilm is None:
-                self._minilm = minilm.MiniLM.load()
-            return self._minilm
-
-    def _second(self) -> use.USE:
-        with self._lock:
-            if self._use is None:
-                self._use = use.USE.load()
-            return self._use
+            if self._loaded is None:
+                with ThreadPoolExecutor(1) as other:
+                    second = other.submit(use.USE.load)
+                    self._loaded = minilm.MiniLM.load(), second.result()
+            return self._loaded
 
 
 def is_latin(texts: Sequence[str]) -> npt.NDArray[np.bool_]:

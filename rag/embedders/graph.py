@@ -1,10 +1,11 @@
 """Writing ONNX graphs by hand, with matrix products in whole numbers, and running them.
 
-Each row (token) of the activations is quantised by itself, never with its batch: a text has the same
-vector alone and among others. Weights have 7 bits and activations 8, so that two products always fit
-the 16 bits in which x86 processors without VNNI add them up: every processor sums the same numbers,
-and what is left to differ is the rounding of float32.
-Source: "saturation" in the quantisation guide of ONNX Runtime.
+Each row (token) of the activations is quantised by itself, never with its batch: neighbours have no say
+in a text's vector. Weights have 7 bits and activations 8, so that two products always fit the 16 bits in
+which x86 processors without VNNI add them up: every processor sums the same whole numbers. What is left
+to differ, between batches as between processors, is the rounding of float32, which decides now and then
+on which side of a step a value falls: the vectors of one text have a cosine above 0.995.
+Source: on saturation, the quantisation guide of ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -190,6 +191,8 @@ def session(path: Path) -> Run:
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 3
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # written as it is to run
+    # Threads that wait in a loop take the processor from whoever reads the files meanwhile.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # else memory is planned, and kept, for every shape that comes by
     try:
         engine = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.embedders.batch import clean
+from rag.embedders.batch import clean, embed_each
 from rag.errors import EmbedderError, MissingExtra, ModelError
 from rag.fetch import sha256_of
 from rag.models import catalogue, model_path
@@ -71,13 +71,13 @@ class SentenceTransformersEmbedder:
         return self._embed(self._model.encode_query, texts)
 
     def _embed(self, encode: Any, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.empty((0, self.dim), np.float32)
-        cut = self.max_tokens * _CHARACTERS_A_TOKEN
+        longest = self.max_tokens * _CHARACTERS_A_TOKEN
+        cut = [clean(text[:longest]) for text in texts]
+        return embed_each(cut, self.dim, lambda some: self._encode(encode, some))
+
+    def _encode(self, encode: Any, texts: list[str]) -> Vectors:
         try:
-            vectors = encode(
-                [clean(text[:cut]) for text in texts], normalize_embeddings=True, show_progress_bar=False
-            )
+            vectors = encode(texts, normalize_embeddings=True, show_progress_bar=False)
         except (RuntimeError, ValueError) as exc:
             raise EmbedderError(f"{self.id} could not embed {len(texts)} texts: {exc}") from exc
         return np.asarray(vectors, np.float32)

@@ -12,7 +12,7 @@ from rag.errors import LLMError, ModelError
 from rag.llms import Piece
 from rag.llms.gguf import read_header
 from rag.llms.llamacpp import Call, Run, start
-from rag.llms.template import breaker, chatml, is_chatml, pieces, veil
+from rag.llms.template import breaker, chatml, is_chatml, pieces, sound, veil
 from rag.types import Message, Usage
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
@@ -81,7 +81,7 @@ class LocalLLM:
         The engine counts the tokens of a prompt before it refuses one that is longer than the
         context: a prompt filled up with that many tokens is counted and never read.
         """
-        prompt = [0] * self._context + pieces(_sound(text), self._markers)
+        prompt = [0] * self._context + pieces(sound(text), self._markers)
         said: list[str] = []
         self._call("handle_completions")(json.dumps({"prompt": prompt, "max_tokens": 1}), said.append)
         try:
@@ -107,7 +107,7 @@ class LocalLLM:
         }
         if grammar is not None:
             body["grammar"] = grammar
-        return self._pieces(*self._request([Message(m.role, _sound(m.content)) for m in messages], body))
+        return self._pieces(*self._request([Message(m.role, sound(m.content)) for m in messages], body))
 
     def close(self) -> None:
         """Stop what is being written and free the model's memory; a closed model answers nothing more."""
@@ -179,8 +179,3 @@ def _usage(event: Mapping[str, Any]) -> Usage | None:
         return None
     cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
     return Usage(told["prompt_tokens"], told["completion_tokens"], cached)
-
-
-def _sound(text: str) -> str:
-    """`text` without halves of surrogate pairs, which no UTF-8 can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from rag.errors import ConfigError, LLMError, MissingExtra
 from rag.llms import Piece
+from rag.llms.template import sound
 from rag.types import Message, Usage
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 OFFICIAL = "https://api.openai.com/v1"
 CONTEXT_TOKENS = 8192
 TIMEOUT = 60.0
+_ENCODINGS = ("o200k_base", "cl100k_base")  # those that the catalogue has
 _NO_KEY = "none"  # servers on the user's own machine ask for none, the client insists on one
 
 
@@ -69,7 +71,7 @@ class OpenAILLM:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` as tiktoken counts them for this model (o200k_base for one it does not know)."""
-        return len(self._encoding.encode(text, disallowed_special=()))
+        return len(self._encoding.encode(sound(text), disallowed_special=()))
 
     def stream(
         self,
@@ -81,7 +83,7 @@ class OpenAILLM:
         """As in `LLM`; closing the iterator closes the connection, at which servers stop."""
         if not messages or max_tokens < 1:
             raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
-        turns = [(m.role, m.content) for m in messages]
+        turns = [(m.role, sound(m.content)) for m in messages]
         return self._pieces(turns, max_tokens)
 
     def close(self) -> None:
@@ -128,13 +130,19 @@ class OpenAILLM:
     def _encoding(self) -> Encoding:
         import tiktoken
 
-        from rag.models import use_tiktoken_cache
+        from rag.models import model_path, use_tiktoken_cache
 
-        use_tiktoken_cache()
+        if not use_tiktoken_cache():
+            model_path("tiktoken")
+            use_tiktoken_cache()
         try:
-            return tiktoken.encoding_for_model(self._model)
+            name = tiktoken.encoding_name_for_model(self._model)
         except KeyError:
-            return tiktoken.get_encoding("o200k_base")
+            name = _ENCODINGS[0]
+        try:
+            return tiktoken.get_encoding(name if name in _ENCODINGS else _ENCODINGS[0])
+        except (OSError, ValueError) as exc:
+            raise LLMError(f"tiktoken cannot read {name} from TIKTOKEN_CACHE_DIR: unset it, or fill it") from exc
 
     def _said(self, exc: OpenAIError) -> str:
         """What went wrong in one sentence, the key taken out of whatever the server echoes."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rag.types import Message
 
-__all__ = ["breaker", "chatml", "is_chatml", "pieces", "veil"]
+__all__ = ["breaker", "chatml", "is_chatml", "pieces", "sound", "veil"]
 
 Prompt = list[int | str]
 """Token ids, and text that is tokenised item by item: no token reaches over the border of two items."""
@@ -58,3 +58,8 @@ def chatml(messages: Sequence[Message], tokens: Mapping[str, int], markers: re.P
     if messages[-1].role == "assistant":
         return prompt[:-2]
     return [*prompt, tokens[_START], "assistant\n"]
+
+
+def sound(text: str) -> str:
+    """`text` without halves of surrogate pairs, which no UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,101 @@
+"""Hits to passages: the sentences that speak to the question, with their neighbours, by a budget of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag.embedders import Embedder
+from rag.text import content_terms, passage, sentences
+from rag.types import Chunk, Hit
+
+# A sentence's score: its own likeness to the question by meaning and by words, and its chunk's score.
+MEANING, WORDS, CHUNK = 0.5, 0.5, 0.7
+MOST_SENTENCES = 120
+"""Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """An excerpt of a chunk, as the model reads it; ``[start, end)`` are offsets as the chunk's."""
+
+    chunk: Chunk
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.chunk.text[self.start - self.chunk.start : self.end - self.chunk.start]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    hit: int
+    start: int
+    end: int
+    text: str
+
+
+def select(
+    hits: Sequence[Hit], question: str, embedder: Embedder, budget: int, count: Callable[[str], int]
+) -> list[Passage]:
+    """Passages from `hits`, the best hit's first, of about `budget` tokens together as `count` counts them.
+
+    Where everything fits, everything is taken. Else the sentences likest to the question come in
+    first, each with the one before and the one after; neighbours are joined to one passage.
+    """
+    pool = _sentences(hits)
+    sizes = [count(sentence.text) for sentence in pool]
+    if sum(sizes) <= budget:
+        chosen = set(range(len(pool)))
+    else:
+        chosen = _choose(pool, sizes, _weigh(pool, hits, question, embedder), budget)
+    return _join(hits, [pool[i] for i in sorted(chosen)])
+
+
+def _sentences(hits: Sequence[Hit]) -> list[_Sentence]:
+    return [
+        _Sentence(i, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
+        for i, hit in enumerate(hits)
+        for a, b in sentences(hit.chunk.text)
+    ][:MOST_SENTENCES]
+
+
+def _weigh(pool: Sequence[_Sentence], hits: Sequence[Hit], question: str, embedder: Embedder) -> list[float]:
+    asked = content_terms(question)
+    near = embedder.embed_documents([s.text for s in pool]) @ embedder.embed_queries([question])[0]
+    return [
+        MEANING * float(cosine)
+        + WORDS * len(asked & content_terms(_spoken(s, hits))) / max(len(asked), 1)
+        + CHUNK * hits[s.hit].score
+        for s, cosine in zip(pool, near, strict=True)
+    ]
+
+
+def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:
+    """A sentence with the headings that it stands under: they say what it is about."""
+    return passage(Chunk("", sentence.text, 0, 0, heading=hits[sentence.hit].chunk.heading))
+
+
+def _choose(pool: Sequence[_Sentence], sizes: Sequence[int], weights: Sequence[float], budget: int) -> set[int]:
+    chosen: set[int] = set()
+    for best in sorted(range(len(pool)), key=lambda i: -weights[i]):
+        for i in (best, best - 1, best + 1):
+            inside = 0 <= i < len(pool) and pool[i].hit == pool[best].hit
+            if inside and i not in chosen and sizes[i] <= budget:
+                chosen.add(i)
+                budget -= sizes[i]
+    return chosen
+
+
+def _join(hits: Sequence[Hit], chosen: Sequence[_Sentence]) -> list[Passage]:
+    """Passages of sentences that follow one another in the same chunk."""
+    passages: list[Passage] = []
+    for s in chosen:
+        chunk = hits[s.hit].chunk
+        last = passages[-1] if passages else None
+        if last and last.chunk == chunk and not chunk.text[last.end - chunk.start : s.start - chunk.start].strip():
+            passages[-1] = Passage(chunk, last.start, s.end)
+        else:
+            passages.append(Passage(chunk, s.start, s.end))
+    return passages

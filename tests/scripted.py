@@ -1,0 +1,50 @@
+"""A language model that says what a script says, for tests of the order of things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rag.llms import Piece
+from rag.text import terms
+from rag.types import Message, Usage
+
+
+@dataclass
+class ScriptedLLM:
+    """Replies with the first value of `script` whose key stands in the prompt, else with `otherwise`.
+
+    The reply comes in pieces of `step` characters. `prompts` keeps what was asked, `open` counts answers
+    that were begun and neither finished nor closed.
+    """
+
+    script: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = "NONE"
+    step: int = 3
+    prompts: list[str] = field(default_factory=list)
+    limits: list[int] = field(default_factory=list)
+    open: int = 0
+    closed: bool = False
+    id: str = "scripted:test"
+    context_tokens: int = 4096
+
+    def count_tokens(self, text: str) -> int:
+        return len(terms(text))
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, grammar: str | None = None
+    ) -> Iterator[Piece]:
+        prompt = "\n".join(message.content for message in messages)
+        self.prompts.append(prompt)
+        self.limits.append(max_tokens)
+        reply = next((said for key, said in self.script.items() if key in prompt), self.otherwise)
+        self.open += 1
+        try:
+            for at in range(0, len(reply), self.step):
+                yield Piece(reply[at : at + self.step], {})
+            yield Piece("", {}, Usage(self.count_tokens(prompt), self.count_tokens(reply)))
+        finally:
+            self.open -= 1
+
+    def close(self) -> None:
+        self.closed = True
