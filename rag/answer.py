@@ -155,6 +155,7 @@ def _generate(draft: _Draft, question: str, llm: LLM, embedder: Embedder, settin
     """What the model says and a passage supports, sentence by sentence, with the citation of each."""
     budget = settings.context_tokens or context_budget(llm)
     passages = select(draft.hits, question, embedder, budget, llm.count_tokens)
+    draft.timings["evidence"] = time.perf_counter() - draft.began - draft.timings["search"]
     stream = llm.stream(messages(question, passages), max_tokens=settings.answer_tokens)
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
@@ -183,7 +184,8 @@ def messages(question: str, passages: Sequence[Passage]) -> list[Message]:
 
 
 def _titled(passage: Passage) -> str:
-    heading = " > ".join(passage.chunk.heading)
+    """A passage under the headings that it does not hold itself."""
+    heading = " > ".join(title for title in passage.chunk.heading if title not in passage.text)
     return f"({heading}) {passage.text}" if heading else passage.text
 
 

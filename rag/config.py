@@ -20,8 +20,8 @@ class Settings:
     are chosen by name. `chunk_tokens` is the most
     tokens of a chunk (0: the embedder's window). `top_k` hits are given to the model,
     `context_tokens` of them at most (0: what suits the model). `dense_weight_*` is the dense score's
-    share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `strictness` in [0, 1]:
-    how sure an answer must be of its passages; 0 hardly ever refuses. `file_seconds` is the time
+    share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `strictness` in
+    [0, 1]: how sure an answer must be of its passages; 0 hardly ever refuses. `file_seconds` is the time
     limit for reading one file, `file_bytes` the largest file that is read.
     """
 

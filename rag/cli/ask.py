@@ -38,7 +38,7 @@ def ask(
         if as_json:
             show_json(answer_json(rag.ask(question, where)))
         else:
-            _show(rag.stream(question, where))
+            _show(question, rag.stream(question, where))
 
 
 @click.command(help=say("List the passages that match QUESTION best.", "列出与问题最相关的段落。"))
@@ -109,7 +109,7 @@ def _turn(rag: RAG, conversation: Chat, line: str) -> bool:
             click.echo(say(f"No command is called {line}: see /help", f"没有 {line} 这个命令：请看 /help"))
         case _:
             try:
-                _show(conversation.stream(line))
+                _show(line, conversation.stream(line))
             except RagError as exc:
                 click.echo(f"{say('error', '错误', line)}: {exc}", err=True)
     return True
@@ -150,9 +150,9 @@ def _piped() -> Iterator[str]:
         yield line
 
 
-def _show(pieces: Iterator[str | Answer]) -> None:
+def _show(question: str, pieces: Iterator[str | Answer]) -> None:
     """An answer as it comes, then its citations."""
-    for piece in pieces:
+    for piece in _waiting(question, pieces):
         if isinstance(piece, Answer):
             click.echo()
             show_citations(piece)
@@ -160,6 +160,16 @@ def _show(pieces: Iterator[str | Answer]) -> None:
         else:
             click.echo(plain(piece), nl=False)
             sys.stdout.flush()
+
+
+def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | Answer]:
+    """`pieces`, with a sign of life on the terminal until the first."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(say("Reading…", "正在查阅……", question)):
+        first = next(pieces)
+    yield first
+    yield from pieces
 
 
 def _where(source: str | None, kind: str | None, page: str | None) -> Where | None:

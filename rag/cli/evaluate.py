@@ -16,7 +16,7 @@ def evaluate() -> None:
 
 @evaluate.command(
     help=say(
-        "nDCG, recall and MRR over DIR (corpus.jsonl, queries.jsonl, qrels.tsv), by the path of ingest and search.",
+        "nDCG, recall and MRR over DIR (corpus.jsonl, queries.jsonl, qrels.tsv), as ingest and search work.",
         "按导入与检索的实际流程，在 DIR（corpus.jsonl、queries.jsonl、qrels.tsv）上计算 nDCG、召回率与 MRR。",
     )
 )

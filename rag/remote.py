@@ -1,0 +1,181 @@
+"""Engines behind an address: keys from the environment, and what an exception means in one sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from rag.errors import ConfigError
+
+__all__ = ["Endpoint", "Failure", "environment", "failure", "sentence", "whole_number"]
+
+Kind = Literal[
+    "key", "quota", "rate", "server", "timeout", "unreachable", "certificate", "missing", "length", "request"
+]
+PASSING: frozenset[Kind] = frozenset({"rate", "server", "timeout", "unreachable"})
+"""What may be over when it is asked again."""
+
+_LENGTH = re.compile(
+    r"(exceed|longer than|maximum|too (long|large|many)|range of input).{0,60}(context|length|token|batch size|process)"
+    r"|(context|input|token).{0,40}(exceed|too (long|large)|length should be)",
+    re.IGNORECASE,
+)
+_QUOTA = re.compile(r"insufficient_quota|insufficient balance|arrear|billing", re.IGNORECASE)
+_LONGEST = 300  # characters of what a server says that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an engine answers. `key_from` and `address_from` are the variables that set key and address.
+
+    `timeout` is the longest wait, in seconds, for the connection and between two pieces.
+    """
+
+    name: str
+    address: str
+    key: SecretStr = SecretStr("")
+    key_from: str = ""
+    address_from: str = ""
+    timeout: float = 60.0
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.address).hostname or self.address
+
+    @property
+    def secret(self) -> SecretStr:
+        """The key for a client that insists on one."""
+        return self.key if self.key.get_secret_value() else SecretStr("none")
+
+    def require_key(self) -> Endpoint:
+        """Itself; raises ConfigError where it has no key."""
+        if not self.key.get_secret_value():
+            raise ConfigError(f"{self.name} needs a key: set {self.key_from}")
+        return self
+
+    def hide(self, text: str) -> str:
+        """`text` without the key, which a server may echo."""
+        key = self.key.get_secret_value()
+        return text.replace(key, "***") if key else text
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong. `status` is HTTP's, `retry_after` the seconds that the server asks to wait."""
+
+    kind: Kind
+    said: str
+    status: int | None = None
+    retry_after: float | None = None
+
+
+def environment(*names: str) -> str:
+    """The first of these variables that is set and not blank, or ""."""
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), "")
+
+
+def whole_number(name: str, default: int) -> int:
+    """The number in the environment variable `name`. Raises ConfigError for anything else."""
+    value = environment(name)
+    if value and not value.isdecimal():
+        raise ConfigError(f"{name} must be a whole number, not {value!r}")
+    return int(value) if value else default
+
+
+def http_address(value: str, variable: str) -> str:
+    """`value` without a slash at its end. Raises ConfigError unless it is an http address."""
+    if not value.startswith(("http://", "https://")) or not urlsplit(value).hostname:
+        raise ConfigError(f"{variable} must be an address like http://127.0.0.1:8080/v1, not {value!r}")
+    return value.rstrip("/")
+
+
+def failure(exc: BaseException) -> Failure:
+    """What any client's exception says: by its status, by its kind, by its words."""
+    said = " ".join(str(exc).split()) or type(exc).__name__
+    status = next((s for e in _chain(exc) if isinstance(s := getattr(e, "status_code", None), int) and s > 0), None)
+    kind = _by_connection(exc, said) if status is None else _by_status(status, said)
+    return Failure(kind, said[:_LONGEST], status, _retry_after(exc))
+
+
+def sentence(endpoint: Endpoint, found: Failure) -> str:
+    """One line: what failed, where, and what to do next; without the key."""
+    where = f"{endpoint.name} at {endpoint.address}" if endpoint.address else endpoint.name
+    check = f" ({endpoint.address_from})" if endpoint.address_from else ""
+    match found.kind:
+        case "key":
+            keyed = "refused the key" if endpoint.key.get_secret_value() else "wants a key"
+            return f"{where} {keyed} ({found.status}): check {endpoint.key_from or 'the key'}"
+        case "quota":
+            return f"{where} has no credit left for this key ({found.status}): top the account up, or use another"
+        case "rate":
+            wait = f", it asks for {found.retry_after:.0f} s" if found.retry_after else ""
+            return f"{where} refused for now ({found.status}: rate or quota{wait}): try again later"
+        case "timeout":
+            return f"{where} did not answer within {endpoint.timeout:g} s: try again, or use another"
+        case "unreachable":
+            return f"{where} cannot be reached: check the address{check} and that the server runs"
+        case "certificate":
+            return f"{where} has a certificate that this machine does not trust: check the address{check}, or SSL_CERT_FILE"
+        case "missing":
+            said = endpoint.hide(found.said)
+            return f"{where} knows no such model or address ({found.status}): check both{check}; it says: {said}"
+        case _:
+            return f"{where} failed: {endpoint.hide(found.said)}"
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """An exception and what it came from, nearest first."""
+    seen: set[int] = set()
+    current: BaseException | None = exc
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _by_status(status: int, said: str) -> Kind:
+    if status in (401, 403):
+        return "key"
+    if status in (402, 429) and (status == 402 or _QUOTA.search(said)):
+        return "quota"
+    if status == 429:
+        return "rate"
+    if _LENGTH.search(said):
+        return "length"
+    if status == 404:
+        return "missing"
+    return "server" if status >= 500 or status == 408 else "request"
+
+
+def _by_connection(exc: BaseException, said: str) -> Kind:
+    chain = list(_chain(exc))
+    names = " ".join(type(e).__name__ for e in chain)
+    if any(isinstance(e, ssl.SSLCertVerificationError) for e in chain) or "CERTIFICATE_VERIFY_FAILED" in said:
+        return "certificate"
+    if any(isinstance(e, TimeoutError) for e in chain) or "Timeout" in names:
+        return "timeout"
+    lost = any(isinstance(e, ConnectionError) for e in chain)
+    if lost or re.search("Connect|ReadError|WriteError|RemoteProtocol", names):
+        return "unreachable"
+    return "length" if _LENGTH.search(said) else "request"
+
+
+def _retry_after(exc: BaseException) -> float | None:
+    """Seconds that the server asks to wait (the header's form with a date is left to the back-off)."""
+    for link in _chain(exc):
+        headers: Any = getattr(getattr(link, "response", None), "headers", None)
+        if headers is None:
+            continue
+        for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+            try:
+                return max(float(headers.get(name, "")) * unit, 0.0)
+            except ValueError:
+                continue
+    return None

@@ -1,0 +1,41 @@
+"""BM25 for engines that compute it from our own weights: which terms count, and how much. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from rag.stores.lexical import K1, MOST_TERMS, B, bound, idf
+
+_LONGEST = 200  # bytes of a term as an engine's key; engines limit what they index (PostgreSQL: 2,704 bytes)
+
+
+def key(term: str) -> str:
+    """`term` as an engine keeps it: itself, or a digest where it is too long to be indexed."""
+    data = term.encode("utf-8", "replace")
+    return term if len(data) <= _LONGEST else f"sha256-{hashlib.sha256(data).hexdigest()}"
+
+
+def distinct(terms: Sequence[str]) -> list[str]:
+    """The keys of `terms`, each once. A term with a NUL is in no chunk and no engine can be asked for it."""
+    return list(dict.fromkeys(key(term).replace("\0", " ") for term in terms))
+
+
+def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> dict[str, float]:
+    """What each term can add to a chunk's score, as a share of what all can; those that no chunk holds left out.
+
+    `frequencies` are the numbers of chunks, of `total`, that hold a term. Of more than MOST_TERMS the
+    rarest count, as in `rag.stores.lexical`.
+    """
+    if len(keys) > MOST_TERMS:
+        keys = sorted((k for k in keys if frequencies.get(k)), key=lambda k: frequencies[k])[:MOST_TERMS]
+    most = bound(total, [frequencies.get(k, 0) for k in keys])
+    return {k: (K1 + 1) * idf(total, frequencies[k]) / most for k in keys if frequencies.get(k)}
+
+
+def saturation(average: float) -> tuple[float, float]:
+    """`(a, b)` such that a term adds ``weight * count / (count + a + b * length)`` to a chunk's score.
+
+    `average` is the mean length of the chunks, in terms.
+    """
+    return K1 * (1 - B), K1 * B / max(average, 1.0)

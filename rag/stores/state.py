@@ -1,0 +1,67 @@
+"""The one record of an index on an engine without transactions: writing it anew is what commits.
+
+Every record of an index has a number, given out in order: first that of a document, then those of its
+chunks. A reader reads the state and looks at what lies below `next` and is not `dead`; a writer puts new
+records from `next` on, and what it takes out stays until a state without it is written. So whoever is
+killed leaves only records that nobody sees, and the next writer takes them away.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from rag.errors import IndexVersion
+from rag.stores.manifest import from_json, to_json
+from rag.stores.ranges import Ranges, without
+from rag.types import Manifest
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a commit wrote.
+
+    `name` tells apart two indexes of one name; `length` is the number of terms in all chunks; `pivot` the
+    mean number of terms that the engine's own weights were made with; `segments` are (first record, last
+    record, terms) of the frequencies; `dead` and `stale` are records to be deleted, of documents and of
+    segments.
+    """
+
+    name: str
+    manifest: Manifest
+    generation: int = 0
+    next: int = 1
+    chunks: int = 0
+    length: int = 0
+    pivot: float = 1.0
+    segments: tuple[tuple[int, int, int], ...] = ()
+    dead: Ranges = ()
+    stale: Ranges = ()
+
+    @property
+    def average(self) -> float:
+        """The mean number of terms of a chunk, at least 1."""
+        return max(self.length / self.chunks, 1.0) if self.chunks else 1.0
+
+    @property
+    def visible(self) -> Ranges:
+        """The records that readers may see."""
+        return without([(1, self.next - 1)], self.dead) if self.next > 1 else ()
+
+
+def to_text(state: State) -> str:
+    return json.dumps(asdict(state) | {"format": FORMAT, "manifest": to_json(state.manifest)})
+
+
+def from_text(text: str, url: str) -> State:
+    """The state that `to_text` wrote. Raises IndexVersion for another format."""
+    held = json.loads(text)
+    if (made := held.pop("format")) != FORMAT:
+        raise IndexVersion(
+            f"the index {url} has format {made} and this ragstone reads format {FORMAT}: "
+            "ingest the documents again into a new index"
+        )
+    pairs = {name: tuple(map(tuple, held.pop(name))) for name in ("segments", "dead", "stale")}
+    return State(**{**held, **pairs, "manifest": from_json(held["manifest"])})
