@@ -10,7 +10,7 @@ DEMO_NONE := Can I bring my dog to the office?
 BIN := .venv/bin
 STAMP := .venv/.ragstone-installed
 
-.PHONY: help install models demo ingest ask chat test check-shared lint bench clean
+.PHONY: help install models demo ingest ask chat test lint test-stores check-shared clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,11 +43,13 @@ ask: export Q := $(Q)
 chat: install ## a conversation in the terminal
 	@$(BIN)/rag chat
 
-test: install ## lint, types and all tests, real models included
+test: lint ## lint, types and all tests, real models included
+	$(BIN)/python -m pytest
+
+lint: install ## style and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
 
 check-shared: install ## difficult files and retrieval bars, from SHARED=folder
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared

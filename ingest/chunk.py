@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -63,7 +64,12 @@ class Chunker:
     def _fit(
         self, text: str, start: int, end: int, room: int, bare: int, heading: tuple[str, ...]
     ) -> Iterator[tuple[int, int]]:
-        spans = list(_split(text, start, end, room, lambda piece: self.count([piece])[0] - bare))
+        @cache  # the splitter asks for every piece twice, and a text without spaces is split into its characters
+        def length(piece: str) -> int:
+            # Never 0 for a piece that is there: the splitter would take it into the next chunk as well.
+            return max(self.count([piece])[0] - bare, 1) if piece else 0
+
+        spans = list(_split(text, start, end, room, length))
         sizes = self.count([passage(Chunk("", text[a:b], 0, 0, heading=heading)) for a, b in spans])
         for (a, b), size in zip(spans, sizes, strict=True):
             if size > self.size and b - a > 1 and room > 1:

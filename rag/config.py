@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ def load_settings(flags: Mapping[str, Any] | None = None, folder: Path | None = 
         for f in fields(Settings)
         if f"RAG_{f.name.upper()}" in os.environ
     }
-    settings = _apply(settings, environment, "environment variable RAG_")
-    return _apply(settings, {k: v for k, v in (flags or {}).items() if v is not None}, "flag --")
+    settings = _apply(settings, environment, lambda name: f"environment variable RAG_{name.upper()}")
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return _apply(settings, given, lambda name: f"flag --{name.replace('_', '-')}")
 
 
 def _from_file(settings: Settings, folder: Path) -> Settings:
@@ -65,21 +67,34 @@ def _from_file(settings: Settings, folder: Path) -> Settings:
         raise ConfigError(f"the settings file {path} cannot be read: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"the settings file {path} is not TOML: {exc}") from exc
-    return _apply(settings, values, f"{path}: ")
+    return _apply(settings, values, lambda name: f"{path}: {name}")
 
 
-def _apply(settings: Settings, values: Mapping[str, Any], where: str) -> Settings:
-    """`settings` with `values` in the types of the defaults."""
+def _apply(settings: Settings, values: Mapping[str, Any], called: Callable[[str], str]) -> Settings:
+    """`settings` with `values` in the types of the defaults; `called` says where a value comes from."""
     defaults = asdict(Settings())
     for name, value in values.items():
         if name not in defaults:
-            raise ConfigError(f"{where}{name} is no setting: use one of {', '.join(sorted(defaults))}")
+            raise ConfigError(f"{called(name)} is no setting: use one of {', '.join(sorted(defaults))}")
         kind = type(defaults[name])
         try:
-            settings = replace(settings, **{name: kind(value)})
-        except (TypeError, ValueError) as exc:
-            raise ConfigError(f"{where}{name} must be {kind.__name__}, not {value!r}") from exc
+            settings = replace(settings, **{name: _cast(kind, value)})
+        except (TypeError, ValueError, OverflowError) as exc:
+            raise ConfigError(f"{called(name)} must be {_KINDS[kind]}, not {value!r}") from exc
     return _checked(settings)
+
+
+_KINDS = {str: "text", int: "a whole number", float: "a number"}
+
+
+def _cast(kind: type, value: Any) -> Any:
+    """`value` as a `kind`, nothing lost. Raises ValueError, TypeError."""
+    if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
+        raise TypeError(value)
+    cast = kind(value)
+    if not isinstance(value, str) and cast != value:
+        raise ValueError(value)
+    return cast
 
 
 def _checked(settings: Settings) -> Settings:
@@ -87,6 +102,9 @@ def _checked(settings: Settings) -> Settings:
         if not 0 <= getattr(settings, name) <= 1:
             raise ConfigError(f"{name} must lie between 0 and 1, not {getattr(settings, name)}")
     for name in ("top_k", "answer_tokens", "file_seconds", "file_bytes"):
-        if getattr(settings, name) <= 0:
+        if not 0 < getattr(settings, name) < math.inf:
             raise ConfigError(f"{name} must be above 0, not {getattr(settings, name)}")
+    for name in ("chunk_tokens", "context_tokens"):
+        if getattr(settings, name) < 0:
+            raise ConfigError(f"{name} must be 0 or more, not {getattr(settings, name)}")
     return settings

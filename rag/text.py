@@ -112,8 +112,43 @@ def content_terms(text: str) -> set[str]:
 
 
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
+_MEASURES = "个月年日天小时分秒钟周元块角升斤克吨米里度岁倍次层楼位名人件台款种条章页项折成号届期"
+_CHINESE_NUMBER = re.compile(
+    rf"[零〇一二两三四五六七八九十百千万亿]{{2,}}|[二两三四五六七八九十百千万亿](?=[{_MEASURES}])"
+)
+_CHINESE_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+_ENGLISH = {word: i for i, word in enumerate(_UNITS)}
+_ENGLISH |= {f"{stem}teen": 16 + i for i, stem in enumerate(("six", "seven", "eigh", "nine"))}
+_ENGLISH |= {f"{stem}ty": 20 + 10 * i for i, stem in enumerate("twen thir for fif six seven eigh nine".split())}
+_ENGLISH_NUMBER = re.compile(rf"\b({'|'.join(_ENGLISH)})\b(?:[- ](?:({'|'.join(_UNITS[1:10])})\b))?")
 
 
 def numbers(text: str) -> set[str]:
-    """The numbers of `text` as written, thousands separators aside ("1,200" is "1200")."""
-    return {re.sub(r",(?=\d{3})", "", n) for n in _NUMBER.findall(normalise(text))}
+    """The numbers of `text` in digits: "1,200" is "1200", "thirty-six" and 三十六 are "36".
+
+    A bare "one" or 一 counts for nothing: it is an article as often as a number.
+    """
+    plain = normalise(text)
+    found = {re.sub(r",(?=\d{3})", "", n) for n in _NUMBER.findall(plain)}
+    found |= {str(_chinese_number(match.group())) for match in _CHINESE_NUMBER.finditer(plain)}
+    for tens, ones in _ENGLISH_NUMBER.findall(plain):
+        if tens != "one":
+            found.add(str(_ENGLISH[tens] + (_ENGLISH[ones] if ones and _ENGLISH[tens] >= 20 else 0)))
+    return found
+
+
+def _chinese_number(digits: str) -> int:
+    """The value of a Chinese numeral: 三十六 is 36, 二〇二五 2025, 一万二千 12000."""
+    if not set(digits) & set("十百千万亿"):
+        return int("".join(str(_CHINESE_DIGITS[c]) for c in digits))
+    total = section = digit = 0
+    for c in digits:
+        if c in _CHINESE_DIGITS:
+            digit = _CHINESE_DIGITS[c]
+        elif c in _CHINESE_UNITS:
+            section, digit = section + (digit or 1) * _CHINESE_UNITS[c], 0
+        else:
+            total, section, digit = (total + section + digit) * (10_000 if c == "万" else 100_000_000), 0, 0
+    return total + section + digit

@@ -122,6 +122,16 @@ def rag(index: str, hashed: HashedEmbedder) -> Iterator[RAG]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def sample_index(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of an index over `data/docs`, made with the default embedder."""
+    url = f"faiss:{tmp_path_factory.mktemp('sample') / 'index'}"
+    with RAG.open(url, embedder="bilingual", llm="none") as rag:
+        report = rag.ingest(ROOT / "data" / "docs")
+    assert (report.skipped, report.failed) == ([], [])
+    return url
+
+
 @pytest.fixture
 def run_rag(tmp_path: Path) -> Rag:
     """The command line in a process of its own, its working folder an empty one."""

@@ -119,7 +119,7 @@ def test_sentences(text: str, expected: list[str]) -> None:
 
 def test_sentences_leave_out_nothing_but_white_space() -> None:
     dice = random.Random(7)
-    signs = ["Dr.", "No.", "3.5", "e.g.", " ", "\n", "\n\n", "。", "！”", ". ", "? ", "中文", "word", "- x", "|", "…"]
+    signs = ["Dr.", "No.", "3.5", "e.g.", " ", "\n", "\n\n", "。", "！”", ". ", "? ", "中文", "word", "- x", "|"]
     for _ in range(300):
         text = "".join(dice.choices(signs, k=30))
         spans = sentences(text)

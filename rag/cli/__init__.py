@@ -10,7 +10,7 @@ import click
 
 from rag import __version__
 from rag.cli import ask, evaluate, index, models
-from rag.cli.screen import say
+from rag.cli.screen import plain, say
 from rag.errors import RagError
 
 __all__ = ["main", "rag"]
@@ -53,7 +53,7 @@ def main() -> None:
     try:
         rag()
     except RagError as exc:
-        click.echo(f"{say('error', '错误')}: {exc}", err=True)
+        click.echo(f"{say('error', '错误')}: {plain(' '.join(str(exc).split()))}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output went away (`rag search … | head`): nothing is left to say.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def ask(
     page: str | None,
     as_json: bool,
 ) -> None:
-    where = _where(source, kind, page)
+    question, where = _checked(question), _where(source, kind, page)
     with _open(index, embedder, llm, top_k=top_k) as rag:
         if as_json:
             show_json(answer_json(rag.ask(question, where)))
@@ -55,6 +56,7 @@ def search(
     as_json: bool,
 ) -> None:
     began = time.perf_counter()
+    question = _checked(question)
     with _open(index, embedder, "none") as rag:
         opened = time.perf_counter()
         hits = rag.search(question, top_k or 10, _where(source, kind, page))
@@ -106,12 +108,13 @@ def _turn(rag: RAG, conversation: Chat, line: str) -> bool:
             conversation.new()
             click.echo(say("A new conversation.", "已开始新的对话。"))
         case _ if line.startswith("/"):
-            click.echo(say(f"No command is called {line}: see /help", f"没有 {line} 这个命令：请看 /help"))
+            name = plain(line)
+            click.echo(say(f"No command is called {name}: see /help", f"没有 {name} 这个命令：请看 /help"))
         case _:
             try:
                 _show(line, conversation.stream(line))
             except RagError as exc:
-                click.echo(f"{say('error', '错误', line)}: {exc}", err=True)
+                click.echo(f"{say('error', '错误', line)}: {plain(str(exc))}", err=True)
     return True
 
 
@@ -172,6 +175,14 @@ def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | An
     yield from pieces
 
 
+def _checked(question: str) -> str:
+    """`question`, found fit to be asked before any model is loaded. Raises QuestionError."""
+    from rag.answer import checked
+
+    # In a locale without Chinese (LC_ALL=C), Python hands on an argument's bytes undecoded.
+    return checked(os.fsencode(question).decode("utf-8", "replace"))
+
+
 def _where(source: str | None, kind: str | None, page: str | None) -> Where | None:
     if not (source or kind or page):
         return None
@@ -189,6 +200,12 @@ def _open(index: str | None, embedder: str | None, llm: str | None, top_k: int |
     """The index, with a bar whenever model weights are fetched."""
     from rag.api import RAG
     from rag.cli.models import fetching
+    from rag.config import load_settings
+    from rag.errors import IndexMissing
+    from rag.stores import open_store
 
+    with closing(open_store(load_settings({"index": index}).index)) as store:
+        if store.manifest() is None:  # said before any model is loaded or fetched
+            raise IndexMissing(store.url)
     with fetching(), RAG.open(index, embedder=embedder, llm=llm, top_k=top_k) as rag:
         yield rag

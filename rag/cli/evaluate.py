@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rag.cli.screen import options, say, show_json
+
+if TYPE_CHECKING:
+    from ingest.answers import Case
 
 
 @click.group("eval", help=say("Measure retrieval on a BEIR folder.", "在 BEIR 格式的文件夹上评测检索。"))
@@ -27,7 +33,7 @@ def evaluate() -> None:
 def retrieval(
     folder: Path, embedder: str | None, as_json: bool, limit: int | None, chunk_tokens: int | None
 ) -> None:
-    from ingest.benchmark import evaluate_retrieval
+    from ingest.evaluation import evaluate_retrieval
     from rag.api import DEFAULT_EMBEDDER
     from rag.cli.models import fetching
     from rag.config import load_settings
@@ -41,3 +47,68 @@ def retrieval(
         return
     for name, value in figures.items():
         click.echo(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
+
+
+@evaluate.command(
+    help=say(
+        "Answers over a BEIR folder DIR whose queries carry answers; each again with its documents hidden.",
+        "在带有答案的 BEIR 文件夹 DIR 上评测回答；每题在隐藏相关文档后再问一次，此时应拒答。",
+    )
+)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@options("embedder", "llm", "json")
+@click.option("--limit", type=click.IntRange(1), help=say("N questions.", "取 N 个问题。"))
+@click.option("--seed", type=int, default=0, help=say("Which ones.", "抽样种子。"))
+@click.option("--baseline", is_flag=True, help=say("The naive path too, in the same run.", "同时评测朴素做法。"))
+@click.option(
+    "--csv", "table", type=click.Path(path_type=Path), help=say("Write every case there.", "把每一例写入该文件。")
+)
+def answers(
+    folder: Path,
+    embedder: str | None,
+    llm: str | None,
+    as_json: bool,
+    limit: int | None,
+    seed: int,
+    baseline: bool,
+    table: Path | None,
+) -> None:
+    import tempfile
+
+    from ingest.answers import figures, naive, run, sample, write_table
+    from ingest.evaluation import index_beir, read_beir
+    from rag.answer import Answerer
+    from rag.api import DEFAULT_EMBEDDER
+    from rag.cli.models import fetching
+    from rag.config import load_settings
+    from rag.embedders import load_embedder
+    from rag.llms import load_llm
+    from rag.stores import open_store
+
+    settings = load_settings({"embedder": embedder, "llm": llm})
+    beir = read_beir(folder)
+    queries = sample(beir, limit, seed)
+    with fetching(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        model = load_embedder(settings.embedder or DEFAULT_EMBEDDER)
+        store = open_store(f"faiss:{scratch}/index")
+        index_beir(store, model, beir, settings)
+        answerer = Answerer(store, model, load_llm(settings.llm), settings)
+        cases = list(_counted(run(answerer, beir, queries), 2 * len(queries)))
+        result: dict[str, object] = dict(figures(cases))
+        if baseline:
+            plain = list(_counted(run(answerer, beir, queries, naive), 2 * len(queries)))
+            result["baseline"] = figures(plain)
+        store.close()
+    if table:
+        write_table(table, cases)
+    if as_json:
+        show_json(result)
+        return
+    for name, value in result.items():
+        click.echo(f"{name:<20} {value}")
+
+
+def _counted(cases: Iterable[Case], total: int) -> Iterator[Case]:
+    """`cases`, with a bar on the terminal's stderr."""
+    with click.progressbar(cases, length=total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield from bar

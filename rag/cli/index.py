@@ -45,7 +45,11 @@ def ingest(
 ) -> None:
     from rag.api import RAG
     from rag.cli.models import fetching
+    from rag.errors import LoadError
 
+    for path in paths:
+        if not path.exists():  # said before any model is fetched
+            raise LoadError(f"there is no file or folder {path}: check the spelling")
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
     with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens) as rag:
         rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import locale
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,6 +18,9 @@ from rag.types import Answer, Chunk, Citation, Hit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# Control characters (C0 and C1, tab and line feed aside), line separators, overrides of the direction of
+# writing, halves of surrogate pairs. Spaces of all widths and the joiners inside emoji are text.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 QUOTE = 200  # characters of a quotation that are shown; --json has all
 
 
@@ -110,7 +114,7 @@ def show_citations(answer: Answer) -> None:
 
 def plain(text: str) -> str:
     """`text` without control characters: what a document holds must not steer the terminal."""
-    return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in text)
+    return _STEERING.sub("�", text.replace("\r", ""))
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

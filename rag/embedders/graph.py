@@ -2,10 +2,13 @@
 
 Each row (token) of the activations is quantised by itself, never with its batch: neighbours have no say
 in a text's vector. Weights have 7 bits and activations 8, so that two products always fit the 16 bits in
-which x86 processors without VNNI add them up: every processor sums the same whole numbers. What is left
-to differ, between batches as between processors, is the rounding of float32, which decides now and then
-on which side of a step a value falls: the vectors of one text have a cosine above 0.995.
-Source: on saturation, the quantisation guide of ONNX Runtime.
+which x86 processors without VNNI add them up: the sums of whole numbers are exact on every processor.
+
+The rounding of float32 still differs between batch shapes and processors, and decides now and then on
+which side of a step a value falls. Measured for all-MiniLM-L6-v2 on one processor, cosine between two
+vectors of one text: alone and in a batch at least 0.998; with biases and norms changed by 1e-7 to 1e-5,
+which stands in for another processor's rounding, at least 0.996 (mean 0.998). No other processor was tried.
+Source: microsoft/onnxruntime, commit 9322994, for the range of weights that cannot overflow, [-64, 63].
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -161,7 +165,7 @@ def derived(name: str, make: Callable[[Path], None]) -> Path:
     path = cache_dir() / "derived" / name
     if path.is_file():
         return path
-    temporary = path.with_name(f"{os.getpid()}.{name}")
+    temporary = path.with_name(f"{uuid4().hex}.{name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         make(temporary)

@@ -1,0 +1,176 @@
+"""Questions with known answers through the product's own path, and again with what answers them hidden."""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ingest.evaluation import Beir
+from rag.answer import Answerer, whole
+from rag.evaluate import contains, exact_match, f1
+from rag.llms import LLM
+from rag.text import language
+from rag.types import Answer, Citation, Hit, Message, Scored, Usage, Where
+
+_MARKER = re.compile(r"\s*\[(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question, asked with everything there (`hidden` false) or without the documents that answer it."""
+
+    id: str
+    question: str
+    golds: tuple[str, ...]
+    hidden: bool
+    answer: str
+    refused: bool
+    cited: tuple[str, ...]
+    right: tuple[bool, ...]  # for each citation: a relevant document, and its quotation holds the answer
+    em: float
+    f1: float
+    holds: bool  # the answer contains a gold answer
+    first_token: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """A store whose searches leave out some sources, as if they had never been ingested."""
+
+    store: Any
+    sources: frozenset[str]
+
+    def dense(self, query: Any, n: int, where: Where | None = None) -> list[Scored]:
+        return self._rest(self.store.dense(query, n + 50, where), n)
+
+    def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
+        return self._rest(self.store.lexical(terms, n + 50, where), n)
+
+    def _rest(self, found: list[Scored], n: int) -> list[Scored]:
+        chunks = self.store.chunks([scored.id for scored in found])
+        return [s for s, c in zip(found, chunks, strict=True) if c.source not in self.sources][:n]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "store"), name)
+
+
+def sample(beir: Beir, limit: int | None, seed: int) -> list[dict[str, Any]]:
+    """`limit` of the queries that have answers, drawn by `seed`."""
+    known = [query for query in beir.queries if query.get("answers")]
+    return random.Random(seed).sample(known, min(limit or len(known), len(known)))  # noqa: S311 - no secret
+
+
+def run(
+    answerer: Answerer,
+    beir: Beir,
+    queries: Sequence[dict[str, Any]],
+    ask: Callable[[Answerer, str], Answer] | None = None,
+) -> Iterator[Case]:
+    """Each query twice: with all documents, and with its relevant ones hidden."""
+    ask = ask or (lambda answerer, question: whole(answerer.stream(question)))
+    for query in queries:
+        relevant = frozenset(beir.relevance[query["_id"]])
+        yield _case(query, relevant, False, ask(answerer, query["text"]))
+        blind = replace(answerer, store=Without(answerer.store, relevant))
+        yield _case(query, relevant, True, ask(blind, query["text"]))
+
+
+def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer: Answer) -> Case:
+    golds = (*query["answers"], *(query.get("answers_doc_lang") or ()))
+    short = _MARKER.sub("", answer.text)
+    return Case(
+        query["_id"],
+        query["text"],
+        golds,
+        hidden,
+        answer.text,
+        answer.refused,
+        tuple(f"{c.source}: {c.quote}" for c in answer.citations),
+        tuple(c.source in relevant and contains(c.quote, golds) for c in answer.citations),
+        exact_match(short, golds),
+        f1(short, golds),
+        contains(short, golds) and not answer.refused,
+        answer.timings["first_token"],
+        answer.timings["total"],
+    )
+
+
+def figures(cases: Sequence[Case]) -> dict[str, float | int]:
+    """Means over the cases; EM, F1 and recalls over all questions that have their documents."""
+    shown = [case for case in cases if not case.hidden]
+    hidden = [case for case in cases if case.hidden]
+    citations = [right for case in shown for right in case.right]
+    return {
+        "n": len(shown),
+        "em": _mean([case.em for case in shown]),
+        "f1": _mean([case.f1 for case in shown]),
+        "answer_recall": _mean([case.holds for case in shown]),
+        "citation_precision": _mean(citations),
+        "citation_recall": _mean([any(case.right) for case in shown]),
+        "false_refusal": _mean([case.refused for case in shown]),
+        "right_refusal": _mean([case.refused for case in hidden]),
+        "ttft_p50": round(statistics.median(case.first_token for case in shown), 3) if shown else 0.0,
+        "seconds_p50": round(statistics.median(case.seconds for case in shown), 3) if shown else 0.0,
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(statistics.fmean(values), 4) if values else 0.0
+
+
+def naive(answerer: Answerer, question: str) -> Answer:
+    """What people assemble first: three whole passages in one prompt, and the model's word for all of it."""
+    began = time.perf_counter()
+    hits = answerer.search(question, 3)
+    text, usage, first = _generate(answerer.llm, _plain_prompt(question, hits), began)
+    cited = [int(n) for n in _MARKER.findall(text) if 0 < int(n) <= len(hits)]
+    citations = tuple(_whole_chunk(n, hits[n - 1]) for n in dict.fromkeys(cited))
+    refused = bool(
+        re.search(r"don['’]?t know|not (?:mention|provide|contain)|不知道|没有(?:提到|提供)|未提及", text)
+    )
+    timings = {"first_token": first, "total": time.perf_counter() - began}
+    return Answer(question, text, refused, citations, tuple(hits), "naive", usage, timings)
+
+
+def _plain_prompt(question: str, hits: Sequence[Hit]) -> list[Message]:
+    passages = "\n\n".join(f"[{hit.rank}] {hit.chunk.text}" for hit in hits)
+    if language(question) == "zh":
+        rule = "请根据以下资料回答问题，并用[编号]注明出处。如果资料中没有答案，请说“不知道”。"
+        return [Message("user", f"{rule}\n\n{passages}\n\n问题：{question}")]
+    rule = "Answer from these passages and cite them as [n]. If they do not hold the answer, say: I don't know."
+    return [Message("user", f"{rule}\n\n{passages}\n\nQuestion: {question}")]
+
+
+def _generate(llm: LLM | None, messages: Sequence[Message], began: float) -> tuple[str, Usage, float]:
+    if llm is None:
+        raise ValueError("the naive path needs a language model")
+    text, usage, first = "", Usage(), 0.0
+    for piece in llm.stream(messages, max_tokens=128):
+        first = first or time.perf_counter() - began
+        text += piece.text
+        usage = piece.usage or usage
+    return text, usage, first
+
+
+def _whole_chunk(n: int, hit: Hit) -> Citation:
+    chunk = hit.chunk
+    return Citation(n, chunk.source, chunk.text, chunk.start, chunk.end, chunk.page, chunk.heading)
+
+
+def write_table(path: Path, cases: Sequence[Case]) -> None:
+    """The cases as a CSV file, for a person to read the failures."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, [field.name for field in fields(Case)])
+        table.writeheader()
+        for case in cases:
+            table.writerow(
+                {k: " | ".join(map(str, v)) if isinstance(v, tuple) else v for k, v in asdict(case).items()}
+            )

@@ -1,0 +1,41 @@
+"""`rag similarity`: how near texts are to each other."""
+
+from __future__ import annotations
+
+import click
+
+from rag.cli.screen import options, plain, say, show_json
+
+_SHOWN = 40  # characters of a text in a row's head
+
+
+@click.command(
+    help=say(
+        "Print how near TEXTs are to each other: the cosine of each pair.",
+        "打印各文本两两之间的相似度（余弦）。",
+    )
+)
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT TEXT…")
+@options("embedder", "json")
+def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool) -> None:
+    from rag.api import DEFAULT_EMBEDDER
+    from rag.cli.models import fetching
+    from rag.config import load_settings
+    from rag.embedders import load_embedder
+
+    if len(texts) < 2:
+        raise click.UsageError(say("Give two texts or more.", "请给出两段或更多文本。"))
+    chosen = load_settings({"embedder": embedder}).embedder or DEFAULT_EMBEDDER
+    with fetching():
+        model = load_embedder(chosen)
+        vectors = model.embed_documents(texts)
+    matrix = [[float(cosine) for cosine in row] for row in vectors @ vectors.T]
+    if as_json:
+        show_json(
+            {"embedder": model.id, "texts": list(texts), "cosine": [[round(c, 6) for c in r] for r in matrix]}
+        )
+        return
+    click.echo("".join(f"{n:>8}" for n in range(1, len(texts) + 1)))
+    for n, (text, row) in enumerate(zip(texts, matrix, strict=True), 1):
+        cells = "".join(f"{cosine:8.3f}" for cosine in row)
+        click.echo(f"{cells}   {n}  {plain(' '.join(text.split()))[:_SHOWN]}")

@@ -1,0 +1,77 @@
+"""What of the hits is put before the model: sentences that speak to the question, within the budget."""
+
+from __future__ import annotations
+
+from rag.embedders.hashed import HashedEmbedder
+from rag.evidence import Passage, select
+from rag.text import terms
+from rag.types import Chunk, Hit
+
+HASHED = HashedEmbedder()
+
+
+def hit(text: str, rank: int = 1, score: float = 0.5, start: int = 0, heading: tuple[str, ...] = ()) -> Hit:
+    return Hit(rank, score, Chunk(f"{rank}.md", text, start, start + len(text), heading=heading))
+
+
+def count(text: str) -> int:
+    return len(terms(text))
+
+
+def chosen(hits: list[Hit], question: str, budget: int) -> list[str]:
+    return [passage.text for passage in select(hits, question, HASHED, budget, count)]
+
+
+def test_everything_where_it_fits() -> None:
+    hits = [hit("One two. Three four.", 1), hit("Five six.", 2)]
+    assert chosen(hits, "anything", 6) == ["One two. Three four.", "Five six."]
+
+
+def test_the_sentence_that_speaks_to_the_question_with_its_neighbours() -> None:
+    text = (
+        "Apples are red. Pears are green. The warranty lasts two years. It is for pumps. Plums are blue. Figs rot."
+    )
+    assert chosen([hit(text)], "How long is the warranty?", 13) == [
+        "Pears are green. The warranty lasts two years. It is for pumps."
+    ]
+
+
+def test_neighbours_do_not_come_from_another_hit() -> None:
+    hits = [hit("Filler one here. Filler two here.", 1, 0.1), hit("The warranty lasts two years. More.", 2, 0.1)]
+    assert chosen(hits, "warranty", 6) == ["The warranty lasts two years. More."]
+
+
+def test_sentences_that_are_apart_are_passages_apart() -> None:
+    filler = " Filler text that says very little indeed here." * 3
+    text = f"Parking costs ten pounds.{filler} Parking opens at seven."
+    found = chosen([hit(text)], "parking", 9)
+    assert found == ["Parking costs ten pounds.", "Parking opens at seven."]
+
+
+def test_a_sentence_counts_with_the_headings_that_it_stands_under() -> None:
+    hits = [
+        hit("It is open all day.", 1, 0.3, heading=("Kitchen",)),
+        hit("It is shut.", 2, 0.3, heading=("Parking",)),
+    ]
+    assert chosen(hits, "parking", 3) == ["It is shut."]
+
+
+def test_offsets_are_those_of_the_page() -> None:
+    chunk = hit("Nothing here. The warranty lasts two years. Nor here.", start=1000)
+    (passage,) = select([chunk], "warranty", HASHED, 5, count)
+    assert (passage.start, passage.end) == (1014, 1014 + len("The warranty lasts two years."))
+    assert passage == Passage(chunk.chunk, 1014, 1043)
+    assert passage.text == "The warranty lasts two years."
+
+
+def test_nothing_of_nothing() -> None:
+    assert select([], "question", HASHED, 100, count) == []
+    assert chosen([hit("One long sentence that does not fit.")], "question", 3) == []
+
+
+def test_never_above_the_budget() -> None:
+    hits = [hit("字词句子。" * 40 + "The warranty is long. " * 30, n, 1 / n) for n in range(1, 6)]
+    for budget in (5, 50, 200):
+        found = select(hits, "What is the warranty?", HASHED, budget, count)
+        assert 0 < sum(count(passage.text) for passage in found) <= budget
+        assert all(p.chunk.text[p.start : p.end] == p.text for p in found)

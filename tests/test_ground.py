@@ -1,0 +1,140 @@
+"""Does a passage say so? What supports a statement, where, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.embedders.hashed import HashedEmbedder
+from rag.evidence import Passage
+from rag.ground import is_refusal, support
+from rag.types import Chunk
+
+HASHED = HashedEmbedder()
+WARRANTY = (
+    "The warranty of the Tern machine lasts 24 months. It covers pumps and boilers. "
+    "Seals are not covered by the warranty. The fee is 1,200 pounds a year."
+)
+TERM = "The warranty of the Tern machine lasts 24 months."
+PARKING = "The car park opens at 7:30 and closes at 21:00. Bicycles stand in the yard."
+CHINESE = "燕鸥咖啡机的保修期为二十四个月。密封圈不在保修范围内。收到商品后 30 天内可以退货。"
+QUESTION = "How long is the warranty?"
+
+
+def passages(*texts: str) -> list[Passage]:
+    return [
+        Passage(Chunk(f"{i}.md", text, 100, 100 + len(text)), 100, 100 + len(text)) for i, text in enumerate(texts)
+    ]
+
+
+def quoted(
+    claim: str, question: str = QUESTION, texts: tuple[str, ...] = (WARRANTY, PARKING, CHINESE)
+) -> str | None:
+    found = support(claim, question, passages(*texts), HASHED)
+    if found is None:
+        return None
+    assert 0 <= found.score <= 1
+    return texts[found.passage][found.start - 100 : found.end - 100]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "NONE", "none.", "None", "No answer.", "Not mentioned in the passages.", "The passages do not say.", "",
+        "I don’t know.", "The documents provided do not mention it.", "无", "无。", "没有提到。",
+        "文档中没有说明这一点。", "未提及", "ＮＯＮＥ", "  \n",
+    ],
+)  # fmt: skip
+def test_words_of_refusal(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "24 months.",
+        "Nonetheless, it is covered.",
+        "无线网络每天可用。",
+        "No, seals are not covered.",
+        "没有费用。",
+    ],
+)
+def test_words_that_are_no_refusal(text: str) -> None:
+    assert not is_refusal(text)
+
+
+def test_word_for_word() -> None:
+    assert quoted("24 months") == "The warranty of the Tern machine lasts 24 months."
+    assert quoted("It covers pumps\nand boilers.") == "It covers pumps and boilers."
+
+
+def test_the_same_in_other_words_of_the_passage() -> None:
+    assert quoted("The Tern machine's warranty lasts for 24 months.") == TERM
+
+
+def test_in_chinese() -> None:
+    assert quoted("保修期为二十四个月。", "保修期多久？") == "燕鸥咖啡机的保修期为二十四个月。"
+    assert quoted("二十四个月", "保修期多久？") == "燕鸥咖啡机的保修期为二十四个月。"
+
+
+def test_what_nobody_says() -> None:
+    assert quoted("The warranty lasts 36 months.") is None
+    assert quoted("The mayor of Leeds opened the car park.") is None
+    assert quoted("保修期为三十六个月，由杭州总部负责。", "保修期多久？") is None
+    assert quoted("24 months", texts=()) is None
+
+
+@pytest.mark.parametrize(
+    "claim", ["4 months", "The warranty lasts 2 months.", "1,20 pounds", "200 pounds", "7:3", "00"]
+)
+def test_part_of_a_number_or_word_is_not_said(claim: str) -> None:
+    assert quoted(claim) is None
+
+
+def test_a_number_is_the_same_with_its_thousands_separator() -> None:
+    assert quoted("The fee is 1200 pounds a year.") == "The fee is 1,200 pounds a year."
+
+
+def test_a_bare_yes_stands_on_what_was_asked() -> None:
+    place = quoted("Yes.", "Does the warranty cover pumps and boilers?")
+    assert place is not None
+    assert place.endswith("It covers pumps and boilers.")
+    assert quoted("Yes.", "Is the mayor a beekeeper?") is None
+
+
+def test_yes_and_the_reason() -> None:
+    assert quoted("No, seals are not covered.", "Are seals covered?") == "Seals are not covered by the warranty."
+    assert quoted("不可以，密封圈不在保修范围内。", "密封圈保修吗？") == "密封圈不在保修范围内。"
+
+
+def test_the_place_that_shares_most_with_the_question() -> None:
+    texts = ("The pump costs 30 pounds. Delivery takes 30 days.", "Returns are taken back within 30 days.")
+    assert quoted("30 days", "How long does delivery take?", texts) == "Delivery takes 30 days."
+    assert quoted("30 days", "When are returns taken back?", texts) == "Returns are taken back within 30 days."
+
+
+def test_over_two_sentences() -> None:
+    assert quoted("Pumps, boilers: covered; seals: not covered.") == (
+        "It covers pumps and boilers. Seals are not covered by the warranty."
+    )
+
+
+@pytest.mark.models
+def test_across_languages() -> None:
+    from rag.embedders import load_embedder
+
+    embedder = load_embedder("bilingual")
+
+    def place(claim: str, question: str, text: str) -> str | None:
+        found = support(claim, question, passages(text), embedder)
+        return text[found.start - 100 : found.end - 100] if found else None
+
+    returns = "收到商品后 30 天内可以退货。"
+    assert (
+        place("You can return it within 30 days of receiving it.", "Until when can I return it?", CHINESE)
+        == returns
+    )
+    assert (
+        place("You can return it within 40 days of receiving it.", "Until when can I return it?", CHINESE) is None
+    )
+    assert place("保修期为 24 个月。", "保修期多久？", WARRANTY) == TERM
+    assert place("保修期为 36 个月。", "保修期多久？", WARRANTY) is None

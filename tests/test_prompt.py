@@ -1,0 +1,56 @@
+"""Prompts: strict variables, and values that stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag.errors import ConfigError
+from rag.prompt import render
+
+PROMPTS = Path(__file__).parents[1] / "prompts"
+
+
+def test_variables_are_filled() -> None:
+    text = render("question.en", passages="[1] Text.", question="What?")
+    assert "[1] Text." in text
+    assert text.endswith("What?") or "What?" in text
+    assert "{{" not in text
+
+
+def test_values_stay_as_they_are() -> None:
+    passages = "{{question}} {x} {{ }} %s \\1 \\g<0> $x {{passages}}"
+    text = render("question.zh", passages=passages, question="{{passages}}？")
+    assert passages in text
+    assert "{{passages}}？" in text
+
+
+def test_a_variable_without_a_value() -> None:
+    with pytest.raises(
+        ConfigError, match=r"prompt question\.en takes \['passages', 'question'\], not \['question'\]"
+    ):
+        render("question.en", question="What?")
+
+
+def test_a_value_without_a_variable() -> None:
+    with pytest.raises(ConfigError, match=r"takes .*, not \['extra', 'passages', 'question'\]"):
+        render("question.en", question="What?", passages="", extra="x")
+
+
+def test_a_prompt_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match=r"there is no prompt poem\.en\.md in "):
+        render("poem.en")
+
+
+def test_every_prompt_is_there_in_both_languages_with_the_same_variables() -> None:
+    names = {path.name.removesuffix(".md") for path in PROMPTS.glob("*.md")}
+    kinds = {name.split(".")[0] for name in names}
+    assert {"answer", "question", "rewrite"} <= kinds
+    assert names == {f"{kind}.{tongue}" for kind in kinds for tongue in ("en", "zh")}
+    for kind in kinds:
+        with pytest.raises(ConfigError) as english:
+            render(f"{kind}.en", no_such_variable="")
+        with pytest.raises(ConfigError) as chinese:
+            render(f"{kind}.zh", no_such_variable="")
+        assert str(english.value).split("takes")[1] == str(chinese.value).split("takes")[1]
