@@ -9,6 +9,7 @@ DEMO_EN := After how many kilograms of coffee should the burrs of the Wren grind
 DEMO_NONE := Can I bring my dog to the office?
 BIN := .venv/bin
 STAMP := .venv/.ragstone-installed
+DEV := .venv/.ragstone-dev-installed
 
 .PHONY: help install models demo ingest ask chat test lint test-stores check-shared clean
 .DEFAULT_GOAL := help
@@ -16,14 +17,19 @@ STAMP := .venv/.ragstone-installed
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-install: $(STAMP) ## the virtual environment .venv with everything pinned
+install: $(STAMP) ## the virtual environment .venv, every version pinned
 
 $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing ragstone and its packages into .venv (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=26"
-	$(BIN)/python -m pip install --editable ".[dev]"
+	$(BIN)/python -m pip install --editable .
 	@touch $(STAMP)
+
+$(DEV): $(STAMP)
+	@echo "Installing what the tests need into .venv ..."
+	$(BIN)/python -m pip install --editable ".[dev]"
+	@touch $(DEV)
 
 models: install ## fetch the default models (about 1.3 GB, once for all projects)
 	@$(BIN)/rag models pull
@@ -46,12 +52,12 @@ chat: install ## a conversation in the terminal
 test: lint ## lint, types and all tests, real models included
 	$(BIN)/python -m pytest
 
-lint: install ## style and types alone
+lint: $(DEV) ## style and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check-shared: install ## difficult files and retrieval bars, from SHARED=folder
+check-shared: $(DEV) ## difficult files and retrieval bars, from SHARED=folder
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared
 
 clean: ## remove the environment and the sample index

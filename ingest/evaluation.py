@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.chunk import Chunker
 from ingest.pipeline import Indexer, manifest_for
+from ingest.size import chunker_for
 from rag.answer import Answerer
 from rag.config import Settings
 from rag.embedders import Embedder
@@ -57,7 +57,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def index_beir(store: Store, embedder: Embedder, beir: Beir, settings: Settings) -> None:
     """Ingest the corpus; a document's title is the heading above its text."""
-    chunker = Chunker(embedder.count_tokens, settings.chunk_tokens or embedder.max_tokens)
+    chunker = chunker_for(embedder, settings)
     with store.write(manifest_for(embedder, chunker)) as writer:
         indexer = Indexer(writer, embedder, chunker)
         for row in beir.corpus:

@@ -12,9 +12,10 @@ from ingest.chunk import Chunker
 from ingest.discover import File, Found, discover
 from ingest.guard import Loaders
 from ingest.loaders import LoadOptions, file_type
+from ingest.size import chunker_for
 from rag.config import Settings
 from rag.embedders import Embedder
-from rag.errors import ConfigError, LoadError, Skip
+from rag.errors import EmbedderError, LoadError, Skip
 from rag.stores import Store, Writer
 from rag.text import TERMS, passage
 from rag.types import Chunk, Document, Manifest, Page
@@ -76,7 +77,15 @@ class Indexer:
 
     def flush(self) -> None:
         """Embed and commit what is waiting."""
-        vectors = self.embedder.embed_documents([passage(c) for _, chunks in self._waiting for c in chunks])
+        chunks = [chunk for _, waiting in self._waiting for chunk in waiting]
+        try:
+            vectors = self.embedder.embed_documents([passage(chunk) for chunk in chunks])
+        except EmbedderError as exc:
+            # An engine that refuses a text knows only the text: say which file it is of.
+            refused = [chunk.source for chunk in chunks if passage(chunk) in getattr(exc, "texts", ())]
+            if refused:
+                raise EmbedderError(f"{exc}, of {refused[0]}") from exc
+            raise
         at = 0
         for document, chunks in self._waiting:
             self.writer.put(document, chunks, vectors[at : at + len(chunks)])
@@ -103,12 +112,7 @@ def ingest(
     be read keeps its last good version. Raises LoadError for a missing path, IndexLocked,
     EmbedderMismatch.
     """
-    if 0 < settings.chunk_tokens < 16 or settings.chunk_tokens > embedder.max_tokens:
-        raise ConfigError(
-            f"chunk_tokens must lie between 16 and the embedder's window of {embedder.max_tokens}, "
-            f"not {settings.chunk_tokens}"
-        )
-    chunker = Chunker(embedder.count_tokens, settings.chunk_tokens or embedder.max_tokens)
+    chunker = chunker_for(embedder, settings)
     found = [discover(path) for path in paths]
     with store.write(manifest_for(embedder, chunker)) as writer:
         run = _Run(store.documents(), Indexer(writer, embedder, chunker), _options(settings, csv_text), progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,9 @@ from rag.stores import Store, open_store
 from rag.types import Answer, Hit, Manifest, Where
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models import BaseChatModel
+
     from ingest.pipeline import IngestReport, Progress
 
 __all__ = ["DEFAULT_EMBEDDER", "RAG"]
@@ -37,19 +41,21 @@ class RAG:
         self.embedder = embedder
         self.settings = settings
         self._llm = llm
+        self._loading = Lock()
 
     @classmethod
     def open(
         cls,
         index: str | Store | None = None,
         *,
-        embedder: str | Embedder | None = None,
-        llm: str | LLM | None = None,
+        embedder: str | Embedder | Embeddings | None = None,
+        llm: str | LLM | BaseChatModel | None = None,
         **settings: Any,
     ) -> Self:
         """Open the index at `index` (a store URL such as "faiss:data/index", or a Store).
 
-        `embedder` and `llm` are names or instances; what is not given comes from rag.toml and RAG_*,
+        `embedder` and `llm` are names or instances, ours or LangChain's; what is not given comes from
+        rag.toml and RAG_*,
         and an embedder named nowhere is the one that the index was made with.
         Raises EmbedderMismatch where the index was made with another embedder than the one named,
         ConfigError, ModelError. An index that does not exist yet is made by the first `ingest`.
@@ -58,18 +64,32 @@ class RAG:
         flags = {name: value for name, value in names.items() if isinstance(value, str)}
         chosen = load_settings({**flags, **settings})
         store = open_store(chosen.index) if index is None or isinstance(index, str) else index
-        made = store.manifest()
-        if embedder is None or isinstance(embedder, str):
-            embedder = load_embedder(chosen.embedder or (made.embedder if made else DEFAULT_EMBEDDER))
-        check_embedder(made, embedder, store.url)
-        return cls(store, embedder, chosen.llm if llm is None else llm, chosen)
+        try:
+            made = store.manifest()
+            if embedder is None or isinstance(embedder, str):
+                model = load_embedder(chosen.embedder or (made.embedder if made else DEFAULT_EMBEDDER))
+            else:
+                from rag.embedders.langchain import adopt as adopt_embedder
+
+                model = adopt_embedder(embedder)
+            check_embedder(made, model, store.url)
+        except BaseException:
+            if store is not index:
+                store.close()
+            raise
+        if llm is not None and not isinstance(llm, str):
+            from rag.llms.langchain import adopt as adopt_llm
+
+            llm = adopt_llm(llm)
+        return cls(store, model, chosen.llm if llm is None else llm, chosen)
 
     @property
     def answerer(self) -> Answerer:
         """What answers, with the language model loaded."""
-        if isinstance(self._llm, str):
-            self._llm = load_llm(self._llm)
-        return Answerer(self.store, self.embedder, self._llm, self.settings)
+        with self._loading:  # threads that ask at once wait for one model
+            if isinstance(self._llm, str):
+                self._llm = load_llm(self._llm)
+            return Answerer(self.store, self.embedder, self._llm, self.settings)
 
     def ingest(
         self, *paths: str | Path, progress: Callable[[Progress], None] | None = None, **options: Any

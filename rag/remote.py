@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from rag.errors import ConfigError
 
-__all__ = ["Endpoint", "Failure", "environment", "failure", "sentence", "whole_number"]
+__all__ = ["PASSING", "Endpoint", "Failure", "environment", "failure", "http_address", "sentence", "whole_number"]
 
 Kind = Literal[
     "key", "quota", "rate", "server", "timeout", "unreachable", "certificate", "missing", "length", "request"
@@ -23,7 +23,8 @@ PASSING: frozenset[Kind] = frozenset({"rate", "server", "timeout", "unreachable"
 """What may be over when it is asked again."""
 
 _LENGTH = re.compile(
-    r"(exceed|longer than|maximum|too (long|large|many)|range of input).{0,60}(context|length|token|batch size|process)"
+    r"(exceed|longer than|maximum|too (long|large|many)|range of input).{0,60}"
+    r"(context|length|token|batch size|process)"
     r"|(context|input|token).{0,40}(exceed|too (long|large)|length should be)",
     re.IGNORECASE,
 )
@@ -40,7 +41,7 @@ class Endpoint:
 
     name: str
     address: str
-    key: SecretStr = SecretStr("")
+    key: SecretStr = field(default_factory=lambda: SecretStr(""))
     key_from: str = ""
     address_from: str = ""
     timeout: float = 60.0
@@ -81,11 +82,11 @@ def environment(*names: str) -> str:
     return next((value for name in names if (value := os.environ.get(name, "").strip())), "")
 
 
-def whole_number(name: str, default: int) -> int:
+def whole_number(name: str, default: int, of: str = "tokens") -> int:
     """The number in the environment variable `name`. Raises ConfigError for anything else."""
     value = environment(name)
     if value and not value.isdecimal():
-        raise ConfigError(f"{name} must be a whole number, not {value!r}")
+        raise ConfigError(f"{name} must be a number of {of}, not {value!r}")
     return int(value) if value else default
 
 
@@ -99,7 +100,9 @@ def http_address(value: str, variable: str) -> str:
 def failure(exc: BaseException) -> Failure:
     """What any client's exception says: by its status, by its kind, by its words."""
     said = " ".join(str(exc).split()) or type(exc).__name__
-    status = next((s for e in _chain(exc) if isinstance(s := getattr(e, "status_code", None), int) and s > 0), None)
+    status = next(
+        (s for e in _chain(exc) if isinstance(s := getattr(e, "status_code", None), int) and s > 0), None
+    )
     kind = _by_connection(exc, said) if status is None else _by_status(status, said)
     return Failure(kind, said[:_LONGEST], status, _retry_after(exc))
 
@@ -107,27 +110,29 @@ def failure(exc: BaseException) -> Failure:
 def sentence(endpoint: Endpoint, found: Failure) -> str:
     """One line: what failed, where, and what to do next; without the key."""
     where = f"{endpoint.name} at {endpoint.address}" if endpoint.address else endpoint.name
-    check = f" ({endpoint.address_from})" if endpoint.address_from else ""
+    check = f"check the address ({endpoint.address_from})" if endpoint.address_from else "check the address"
     match found.kind:
         case "key":
             keyed = "refused the key" if endpoint.key.get_secret_value() else "wants a key"
-            return f"{where} {keyed} ({found.status}): check {endpoint.key_from or 'the key'}"
+            what = f"{keyed} ({found.status}): check {endpoint.key_from or 'the key'}"
         case "quota":
-            return f"{where} has no credit left for this key ({found.status}): top the account up, or use another"
+            what = f"has no credit left for this key ({found.status}): top the account up, or use another"
         case "rate":
             wait = f", it asks for {found.retry_after:.0f} s" if found.retry_after else ""
-            return f"{where} refused for now ({found.status}: rate or quota{wait}): try again later"
+            what = f"refused for now ({found.status}: rate or quota{wait}): try again later"
         case "timeout":
-            return f"{where} did not answer within {endpoint.timeout:g} s: try again, or use another"
+            what = f"did not answer within {endpoint.timeout:g} s: try again, or use another"
         case "unreachable":
-            return f"{where} cannot be reached: check the address{check} and that the server runs"
+            what = f"cannot be reached: {check} and that the server runs"
         case "certificate":
-            return f"{where} has a certificate that this machine does not trust: check the address{check}, or SSL_CERT_FILE"
+            what = (
+                f"has a certificate that this machine does not trust: {check}, or name its issuer in SSL_CERT_FILE"
+            )
         case "missing":
-            said = endpoint.hide(found.said)
-            return f"{where} knows no such model or address ({found.status}): check both{check}; it says: {said}"
+            what = f"knows no such model or address ({found.status}): {check} and the name; it says: {found.said}"
         case _:
-            return f"{where} failed: {endpoint.hide(found.said)}"
+            what = f"failed: {found.said}"
+    return endpoint.hide(f"{where} {what}")
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:

@@ -9,7 +9,7 @@ import sys
 import click
 
 from rag import __version__
-from rag.cli import ask, evaluate, index, models
+from rag.cli import ask, evaluate, index, models, tools
 from rag.cli.screen import plain, say
 from rag.errors import RagError
 
@@ -42,6 +42,7 @@ for command in (index.ingest, ask.ask, ask.search, ask.chat, index.status, index
     rag.add_command(command)
 rag.add_command(models.models)
 rag.add_command(evaluate.evaluate)
+rag.add_command(tools.similarity)
 
 
 def main() -> None:

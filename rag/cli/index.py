@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from rag.cli.screen import options, plain, say, show_json
 
 if TYPE_CHECKING:
     from ingest.pipeline import IngestReport, Progress
+    from rag.api import RAG
     from rag.stores import Store
 
 
@@ -35,12 +36,18 @@ if TYPE_CHECKING:
     help=say("Columns of tables to read, as in title,text.", "表格中要读取的列，如 title,text。"),
 )
 @click.option("--chunk-tokens", type=int, help=say("The most tokens of a chunk.", "每个片段的最大词元数。"))
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help=say("Only count files, chunks, tokens and calls.", "只统计文件、片段、词元和请求数。"),
+)
 def ingest(
     paths: tuple[Path, ...],
     index: str | None,
     embedder: str | None,
     csv_text: str | None,
     chunk_tokens: int | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     from rag.api import RAG
@@ -52,6 +59,9 @@ def ingest(
             raise LoadError(f"there is no file or folder {path}: check the spelling")
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
     with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens) as rag:
+        if dry_run:
+            _show_estimate(rag, paths, columns, as_json)
+            return
         rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
         with _bar() as progress:
             report = rag.ingest(*paths, csv_text=columns, progress=progress)
@@ -61,6 +71,18 @@ def ingest(
         _show_report(report)
     if report.failed:
         sys.exit(3)
+
+
+def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_json: bool) -> None:
+    """What an ingest would read and ask for, before money is spent."""
+    from ingest.estimate import estimate
+
+    counts = asdict(estimate(paths, rag.embedder, rag.settings, csv_text=columns, known=rag.store.documents()))
+    if as_json:
+        show_json(counts)
+        return
+    for name, count in counts.items():
+        click.echo(f"{name:<8} {count:>12,}")
 
 
 @contextmanager

@@ -58,14 +58,17 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "embedder": click.option(
         "--embedder",
         metavar="NAME",
-        help=say("bilingual (default), st:NAME-OR-PATH.", "嵌入模型：bilingual（默认）、st:名称或路径。"),
+        help=say(
+            "bilingual (default), st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:MODEL, bge-m3.",
+            "嵌入模型：bilingual（默认）、st:名称或路径、openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
+        ),
     ),
     "llm": click.option(
         "--llm",
         metavar="NAME",
         help=say(
-            "local (default), openai:MODEL, or none: quotations only.",
-            "语言模型：local（默认）、openai:模型名，或 none（只给原文摘录）。",
+            "local (default), none (quotations only), openai:, deepseek:, dashscope:, ollama:, anthropic:MODEL …",
+            "语言模型：local（默认）、none（只给原文）、openai:、deepseek:、dashscope:、ollama:、anthropic:模型名……",
         ),
     ),
     "top_k": click.option(

@@ -42,9 +42,11 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str) -> Embedder:
-    """The embedder called `name`: "bilingual", "st:<catalogue name, hub name or path>", "hashed".
+    """The embedder called `name`: "bilingual", "st:<catalogue name, hub name or path>", "hashed", "bge-m3",
+    "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
-    Raises ConfigError for an unknown kind, ModelError where the weights cannot be had.
+    Vectors of the last three are kept in the user's cache. Raises ConfigError for an unknown kind or a
+    missing key, ModelError where the weights cannot be had, MissingExtra, EmbedderError.
     """
     kind, _, model = name.partition(":")
     match kind:
@@ -56,11 +58,18 @@ def load_embedder(name: str) -> Embedder:
             from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder.load(model)
+        case "openai" | "dashscope" | "ollama" | "modelscope" | "bge-m3":
+            from rag.embedders.providers import load
+
+            return load(kind, model)
+        case "langchain":
+            raise ConfigError(f"{name!r} is a LangChain instance: pass it in Python, as RAG.open(embedder=…)")
         case "hashed" if not model:
             from rag.embedders.hashed import HashedEmbedder
 
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, st:NAME-OR-PATH or hashed (for tests)"
+                f"no embedder is called {name!r}: use bilingual, st:NAME-OR-PATH, bge-m3, modelscope:ID, "
+                "openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )

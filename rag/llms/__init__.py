@@ -52,9 +52,12 @@ class LLM(Protocol):
 
 
 def load_llm(name: str) -> LLM | None:
-    """The model called `name`: "local", "local:NAME-OR-PATH", "openai:MODEL", or "none" (None: quotations only).
+    """The model called `name`: "local", "local:NAME-OR-PATH", "openai:MODEL", "deepseek:MODEL",
+    "dashscope:MODEL", "ollama:MODEL", a provider that LangChain knows ("anthropic:MODEL"), or "none"
+    (None: quotations only).
 
-    Raises ConfigError for an unknown provider, ModelError where weights cannot be had.
+    Raises ConfigError for an unknown provider or a missing key, ModelError where weights cannot be had,
+    MissingExtra, LLMError where Ollama does not answer.
     """
     provider, _, model = name.partition(":")
     match provider:
@@ -68,5 +71,12 @@ def load_llm(name: str) -> LLM | None:
             from rag.llms.openai import OpenAILLM
 
             return OpenAILLM(model)
+        case _ if provider and model:
+            from rag.llms.providers import load
+
+            return load(provider, model)
         case _:
-            raise ConfigError(f"no language model is called {name!r}: use local, openai:MODEL or none")
+            raise ConfigError(
+                f"no language model is called {name!r}: use local, openai:MODEL, deepseek:MODEL, dashscope:MODEL, "
+                "ollama:MODEL, PROVIDER:MODEL or none"
+            )

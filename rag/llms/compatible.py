@@ -1,0 +1,63 @@
+"""Chat models behind an endpoint like OpenAI's: DeepSeek, DashScope and others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rag.errors import MissingExtra
+from rag.llms.langchain import LangChainLLM
+from rag.remote import Endpoint
+
+__all__ = ["CompatibleLLM"]
+
+
+class CompatibleLLM(LangChainLLM):
+    """`model` at an endpoint that speaks OpenAI's chat protocol; `max_tokens_as` is how it bounds an answer."""
+
+    sums = False
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        model: str,
+        *,
+        context_tokens: int,
+        thinks: int = 0,
+        max_tokens_as: Callable[[int], dict[str, Any]] | None = None,
+        max_retries: int = 2,
+    ) -> None:
+        super().__init__(
+            endpoint,
+            lambda: _connect(endpoint, model, max_retries),
+            context_tokens=context_tokens,
+            thinks=thinks,
+        )
+        self._max_tokens_as = max_tokens_as or _in_the_body
+
+    def _limited(self, max_tokens: int) -> tuple[Any, dict[str, Any]]:
+        model: Any = self._model
+        if self._no_temperature:
+            model = model.model_copy(update={"temperature": None})
+        return model, self._max_tokens_as(max_tokens)
+
+
+def _in_the_body(max_tokens: int) -> dict[str, Any]:
+    """OpenAI's newer models take only max_completion_tokens; other servers may know only max_tokens."""
+    return {"extra_body": {"max_tokens": max_tokens}}
+
+
+def _connect(endpoint: Endpoint, model: str, max_retries: int) -> Any:
+    try:
+        from rag.llms.reasoningchat import ReasoningChat
+    except ImportError as exc:
+        raise MissingExtra(endpoint.name, "langchain-openai", "openai") from exc
+    return ReasoningChat(
+        model=model,
+        base_url=endpoint.address,
+        api_key=endpoint.secret,
+        temperature=0,
+        timeout=endpoint.timeout,
+        max_retries=max_retries,
+        stream_usage=True,
+    )

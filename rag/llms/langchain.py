@@ -1,0 +1,190 @@
+"""Any LangChain chat model as a language model: a `BaseChatModel` instance, or what a provider's string makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import ConfigError, LLMError, RagError
+from rag.llms import LLM, Piece
+from rag.llms.template import sound
+from rag.llms.thinking import Thought, ThoughtTags, told_thought
+from rag.remote import Endpoint, failure, sentence
+from rag.tokens import count, encoding_for
+from rag.types import Message, Usage
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessageChunk
+    from tiktoken import Encoding
+
+__all__ = ["LangChainLLM", "adopt"]
+
+CONTEXT_TOKENS = 8192
+_LIMITS = ("max_tokens", "max_output_tokens", "num_predict", "max_new_tokens", "max_completion_tokens")
+_AROUND = 8  # tokens that a template adds to a message, about
+
+
+class LangChainLLM:
+    """A LangChain chat model. `tests/contracts/llm.py` is its contract.
+
+    `connect` makes it at first use. `context_tokens` None: as the model's profile tells. `whole`: a prompt
+    that is too long is refused here, since the engine would cut it and say nothing. `thinks`: tokens that
+    the model may think before it answers, beyond `max_tokens`. `sums`: usage is told in parts that add up,
+    as LangChain has it; else the last is the whole. Grammars are ignored; log-probabilities are not told.
+    """
+
+    sums = True
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        connect: Callable[[], BaseChatModel],
+        *,
+        context_tokens: int | None = None,
+        whole: bool = False,
+        thinks: int = 0,
+    ) -> None:
+        self._endpoint, self._connect = endpoint, connect
+        self._told_context, self._whole, self._thinks = context_tokens, whole, thinks
+        self._no_temperature = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r}, address={self._endpoint.address!r})"
+
+    @property
+    def id(self) -> str:
+        return self._endpoint.name
+
+    @cached_property
+    def context_tokens(self) -> int:
+        if self._told_context:
+            return self._told_context
+        profile = getattr(self._model, "profile", None) or {}
+        return int(profile.get("max_input_tokens") or CONTEXT_TOKENS)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` as tiktoken counts them: exact for OpenAI's models, near the truth for others."""
+        return count(self._encoding, sound(text))
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        grammar: str | None = None,  # noqa: ARG002
+    ) -> Iterator[Piece]:
+        """As in `LLM`; closing the iterator closes the connection. What a model thinks comes as `Thought`s."""
+        if not messages or max_tokens < 1:
+            raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
+        turns = [(m.role, sound(m.content)) for m in messages]
+        if self._whole:
+            self._refuse_long(sum(self.count_tokens(text) + _AROUND for _, text in turns))
+        return self._pieces(turns, max_tokens)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self.__dict__.pop("_model", None)
+
+    def _refuse_long(self, tokens: int) -> None:
+        if tokens > self.context_tokens:
+            raise LLMError(
+                f"the prompt has about {tokens} tokens and {self.id} takes {self.context_tokens}: "
+                "ask with fewer passages (--top-k) or a shorter question"
+            )
+
+    def _pieces(self, turns: Sequence[tuple[str, str]], max_tokens: int) -> Iterator[Piece]:
+        usage, tags, written, begun = Usage(), ThoughtTags(), 0, False
+        try:
+            for chunk in self._chunks(turns, max_tokens):
+                begun = True
+                usage = self._add(usage, chunk)
+                answer, thought = tags.feed(str(chunk.text))
+                yield from _split(answer, told_thought(chunk.content, chunk.additional_kwargs) + thought)
+                written += self.count_tokens(answer) if answer and not self._bounded else 0
+                if written >= max_tokens:
+                    break
+            yield from _split(*tags.rest())
+        except RagError:
+            raise
+        except Exception as exc:
+            if not begun and self._only_temperature(exc):
+                yield from self._pieces(turns, max_tokens)
+                return
+            raise LLMError(self._said(exc)) from exc
+        yield Piece("", {}, usage)
+
+    def _chunks(self, turns: Sequence[tuple[str, str]], max_tokens: int) -> Iterator[AIMessageChunk]:
+        model, options = self._limited(max_tokens + self._thinks)
+        with closing(model.stream(list(turns), **options)) as chunks:
+            yield from chunks
+
+    def _limited(self, max_tokens: int) -> tuple[Any, dict[str, Any]]:
+        """The model that writes so much at most, and what is said with each request."""
+        update: dict[str, Any] = {"temperature": None} if self._no_temperature else {}
+        if self._bounded:
+            update[self._bounded] = max_tokens
+        return (self._model.model_copy(update=update) if update else self._model), {}
+
+    @cached_property
+    def _bounded(self) -> str:
+        """The field of the model that bounds its answers, "" where it has none: then it is bounded here."""
+        fields = type(self._model).model_fields
+        return next((name for name in _LIMITS if name in fields), "")
+
+    def _add(self, usage: Usage, chunk: AIMessageChunk) -> Usage:
+        told = chunk.usage_metadata
+        if not told:
+            return usage
+        cached = (told.get("input_token_details") or {}).get("cache_read", 0) or 0
+        if not self.sums:
+            return Usage(told["input_tokens"], told["output_tokens"], cached)
+        return Usage(
+            usage.prompt + told["input_tokens"], usage.completion + told["output_tokens"], usage.cached + cached
+        )
+
+    def _only_temperature(self, exc: Exception) -> bool:
+        """Whether the model takes no temperature (those that think do not): then it is asked without, once."""
+        found = failure(exc)
+        if self._no_temperature or found.kind != "request" or "temperature" not in found.said:
+            return False
+        self._no_temperature = True
+        return True
+
+    def _said(self, exc: Exception) -> str:
+        found = failure(exc)
+        if found.kind == "length":
+            return (
+                f"{self.id} finds the prompt too long: ask with fewer passages (--top-k) or a shorter question; "
+                f"it says: {self._endpoint.hide(found.said)}"
+            )
+        return sentence(self._endpoint, found)
+
+    @cached_property
+    def _model(self) -> BaseChatModel:
+        return self._connect()
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return encoding_for(self.id.partition(":")[2])
+
+
+def adopt(llm: object) -> LLM:
+    """`llm` if it is one of ours, or a LangChain chat model wrapped. Raises ConfigError for the rest."""
+    if isinstance(llm, LLM):
+        return llm
+    from langchain_core.language_models import BaseChatModel
+
+    if isinstance(llm, BaseChatModel):
+        named = getattr(llm, "model_name", None) or getattr(llm, "model", None) or type(llm).__name__
+        return LangChainLLM(Endpoint(f"langchain:{named}", ""), lambda: llm)
+    raise ConfigError(f"{type(llm).__name__} is no language model: pass a name, an LLM or a LangChain chat model")
+
+
+def _split(answer: str, thought: str) -> Iterator[Piece]:
+    if thought:
+        yield Thought("", {}, None, thought)
+    if answer:
+        yield Piece(answer, {})

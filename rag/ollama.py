@@ -1,0 +1,65 @@
+"""What an Ollama server knows of a model: its window and its digest."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rag.errors import MissingExtra, RagError
+from rag.remote import Endpoint, environment, failure, sentence
+
+__all__ = ["Details", "close_with", "details", "endpoint_for"]
+
+DEFAULT = "http://127.0.0.1:11434"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """`window`: tokens that the model was trained for; `digest`: of its weights. None and "" where untold."""
+
+    window: int | None
+    digest: str
+
+
+def endpoint_for(name: str) -> Endpoint:
+    """Where Ollama listens: OLLAMA_HOST (an address, or host and port), or this machine."""
+    host = environment("OLLAMA_HOST") or DEFAULT
+    if "://" not in host:
+        host = f"http://{host if ':' in host else f'{host}:11434'}"
+    # The server's own way to say "every address" is none to connect to.
+    address = host.replace("://0.0.0.0", "://127.0.0.1").rstrip("/")
+    return Endpoint(name, address, address_from="OLLAMA_HOST", timeout=300)
+
+
+def details(endpoint: Endpoint, model: str, error: type[RagError]) -> Details:
+    """Asks the server at `endpoint`. Raises `error` where it cannot be reached or has no such model."""
+    try:
+        from ollama import Client
+    except ImportError as exc:
+        raise MissingExtra(endpoint.name, "langchain-ollama", "ollama") from exc
+    with closing(Client(host=endpoint.address, timeout=endpoint.timeout)) as client:
+        shown = _told(endpoint, model, error, lambda: client.show(model))
+        listed = _told(endpoint, model, error, client.list)
+    windows = [value for key, value in (shown.modelinfo or {}).items() if key.endswith(".context_length")]
+    names = {model, f"{model}:latest"}
+    digests = [entry.digest or "" for entry in listed.models if entry.model in names]
+    return Details(int(windows[0]) if windows else None, digests[0] if digests else "")
+
+
+def close_with(made: Any) -> None:
+    """Let the connections of a LangChain class for Ollama end with it: it has no `close` of its own."""
+    weakref.finalize(made, made._client.close)
+
+
+def _told(endpoint: Endpoint, model: str, error: type[RagError], ask: Callable[[], T]) -> T:
+    try:
+        return ask()
+    except Exception as exc:
+        found = failure(exc)
+        if found.status == 404:
+            raise error(f"Ollama at {endpoint.address} has no model {model}: run `ollama pull {model}`") from exc
+        raise error(sentence(endpoint, found)) from exc

@@ -1,0 +1,103 @@
+"""PostgreSQL with pgvector: the contract on a real server, and what only a server can suffer."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import servers_es_pg as servers
+from contracts.store import MANIFEST, StoreContract, fill
+from remote_contract import RemoteContract, one_line
+
+from rag.errors import ConfigError, StoreError
+from rag.stores import open_store
+
+pytestmark = pytest.mark.stores
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[servers.Server]:
+    with servers.postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: servers.Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("PGPASSWORD", servers.PASSWORD)
+    return f"postgresql://postgres@127.0.0.1:{server.port}/postgres?table=t_{uuid.uuid4().hex[:12]}"
+
+
+class TestPostgresStore(StoreContract, RemoteContract):
+    @pytest.fixture
+    def url(self, url: str) -> str:
+        return url
+
+    @pytest.fixture
+    def small_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in ("rag.stores.postgresql", "rag.stores.postgresql_writer"):
+            monkeypatch.setattr(f"{module}.EXACT", 99)
+
+
+def test_a_table_of_another_program_is_left_alone(url: str) -> None:
+    table = url.partition("table=")[2]
+    with psycopg.connect(url.partition("?")[0], autocommit=True) as db:
+        db.execute(f"CREATE TABLE {table} (id int)")
+        store = open_store(url)
+        for action in (store.documents, lambda: store.write(MANIFEST).__enter__()):
+            with pytest.raises(StoreError) as error:
+                action()
+            one_line(error, table, "another name")
+        store.close()
+        found = db.execute("SELECT count(*) FROM information_schema.tables WHERE table_name LIKE %s", (f"{table}%",))
+        assert found.fetchone() == (1,)
+
+
+def test_a_database_that_is_not_there(url: str) -> None:
+    store = open_store(url.replace("/postgres?", "/nowhere?"))
+    with pytest.raises(StoreError) as error:
+        store.documents()
+    one_line(error, "nowhere", "127.0.0.1")
+    store.close()
+
+
+def test_a_user_without_rights(url: str, server: servers.Server) -> None:
+    role = f"r_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(url.partition("?")[0], autocommit=True) as db:
+        db.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{servers.PASSWORD}'")
+    store = open_store(url.replace("postgres@", f"{role}@"))
+    with pytest.raises(StoreError) as error, store.write(MANIFEST) as writer:
+        fill(writer)
+        writer.commit()
+    one_line(error, "allow", "127.0.0.1")
+    assert store.manifest() is None
+    store.close()
+
+
+@pytest.mark.parametrize("table", ["a-b", "x;drop", "1a", "a" * 60])
+def test_a_name_that_is_none(table: str) -> None:
+    with pytest.raises(ConfigError, match="no name"):
+        open_store(f"postgresql://h/db?table={table}")
+
+
+def test_a_server_that_stops_and_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", servers.PASSWORD)
+    with servers.scratch() as folder:
+        postgres = servers.Postgres(folder)
+        running = postgres.start()
+        store = open_store(f"postgresql://postgres@127.0.0.1:{postgres.port}/postgres")
+        try:
+            with store.write(MANIFEST) as writer:
+                fill(writer)
+                writer.commit()
+            assert len(store.documents()) == 3
+            running.stop()
+            with pytest.raises(StoreError) as error:
+                store.documents()
+            one_line(error, str(postgres.port))
+            running = postgres.start()
+            assert len(store.documents()) == 3
+        finally:
+            store.close()
+            running.stop()

@@ -1,0 +1,165 @@
+"""The layers, read from the imports; the public names; and what waits until it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Lowest first; a module imports its own layer and those below.
+LAYERS = (
+    {"types", "errors"},
+    {"config", "text"},
+    {"catalogue", "fetch", "hubs", "wheels", "models", "remote", "ollama", "tokens"},
+    {"embedders", "stores", "llms"},
+    {"retrieve", "evidence", "prompt", "ground", "evaluate"},
+    {"answer"},
+    {"chat"},
+    {"api"},
+    {"langchain"},
+    {"cli"},
+)
+HEAVY = {
+    "numpy", "faiss", "onnxruntime", "onnx", "torch", "sentence_transformers", "transformers", "huggingface_hub",
+    "langchain", "langchain_core", "langchain_openai", "langchain_text_splitters", "openai", "xllamacpp",
+    "pydantic", "tiktoken", "tokenizers", "sentencepiece", "pypdf", "docx", "bs4", "lxml", "rich", "sqlite3",
+    "prompt_toolkit",
+}  # fmt: skip
+PUBLIC = {
+    "rag": ["RAG", "Answer", "Chunk", "Citation", "Hit", "RagError", "Where"],
+    "rag.embedders": ["Embedder", "load_embedder"],
+    "rag.stores": ["Store", "Writer", "open_store"],
+    "rag.llms": ["LLM", "Piece", "load_llm"],
+    "ingest.discover": ["File", "Found", "Problem", "discover"],
+    "ingest.loaders": ["LoadOptions", "file_type", "load"],
+}
+
+
+def modules(package: str) -> list[str]:
+    paths = sorted((ROOT / package).rglob("*.py"))
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+
+
+def source(module: str) -> ast.Module:
+    path = ROOT.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imported(module: str) -> Iterator[tuple[str, bool]]:
+    """Each module that `module` imports, and whether it does at import time (not in a function, not for types)."""
+
+    def visit(node: ast.AST, now: bool) -> Iterator[tuple[str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            match child:
+                case ast.Import():
+                    yield from ((alias.name, now) for alias in child.names)
+                case ast.ImportFrom(module=str(name), level=0):
+                    yield from ((full_name(name, alias.name), now) for alias in child.names)
+                case ast.ImportFrom():
+                    raise AssertionError(f"{module} imports relatively")
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                    yield from visit(child, False)
+                case ast.If(test=ast.Name("TYPE_CHECKING")):
+                    yield from visit(child, False)
+                case _:
+                    yield from visit(child, now)
+
+    yield from visit(source(module), True)
+
+
+def full_name(module: str, name: str) -> str:
+    """``from rag import models`` is of the module rag.models, ``from rag import RAG`` of rag."""
+    inner = ROOT.joinpath(*module.split("."), name)
+    return f"{module}.{name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else module
+
+
+def layer(module: str) -> int:
+    part = module.split(".")[1]
+    found = [i for i, names in enumerate(LAYERS) if part in names]
+    assert found, f"{module} has no layer: give it one in LAYERS"
+    return found[0]
+
+
+@pytest.mark.parametrize("module", [name for name in modules("rag") if name != "rag"])
+def test_imports_go_down_the_layers(module: str) -> None:
+    ours = {name for name, _ in imported(module) if name.startswith("rag.")}
+    assert {name for name in ours if layer(name) > layer(module)} == set()
+
+
+@pytest.mark.parametrize("module", modules("rag"))
+def test_rag_imports_ingest_in_functions_of_the_interface_alone(module: str) -> None:
+    found = {now for name, now in imported(module) if name.split(".")[0] == "ingest"}
+    allowed = module in {"rag.api", "rag.langchain"} or module.startswith("rag.cli.")
+    assert found <= ({False} if allowed else set())
+
+
+@pytest.mark.parametrize("module", modules("ingest"))
+def test_ingest_does_not_import_the_interface(module: str) -> None:
+    assert {
+        n for n, _ in imported(module) if n in {"rag", "rag.api", "rag.chat"} or n.startswith("rag.cli")
+    } == set()
+
+
+def test_the_nouns_import_nothing_of_ours() -> None:
+    for module in ("rag.types", "rag.errors"):
+        assert {name for name, _ in imported(module) if name.startswith(("rag", "ingest"))} == set()
+
+
+@pytest.mark.parametrize("module", modules("rag") + modules("ingest"))
+def test_every_public_name_is_there(module: str) -> None:
+    names = [
+        ast.literal_eval(node.value)
+        for node in source(module).body
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]
+    ]
+    if not names:
+        return
+    assert len(names[0]) == len(set(names[0]))
+    loaded = import_module(module)
+    assert [name for name in names[0] if not hasattr(loaded, name)] == []
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_public_names(module: str) -> None:
+    assert set(PUBLIC[module]) <= set(import_module(module).__all__)
+
+
+def test_a_name_that_is_not_there() -> None:
+    import rag
+
+    with pytest.raises(AttributeError, match="module 'rag' has no attribute 'Rag'"):
+        rag.Rag  # noqa: B018
+    assert rag.RAG.__name__ == "RAG"
+    assert rag.RagError.__module__ == "rag.errors"
+
+
+def loaded_by(code: str) -> set[str]:
+    """The packages in memory after running `code` in a fresh process."""
+    code = f"import sys\n{code}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    help_ = "sys.argv = ['rag', '--help']\ntry:\n    from rag.cli import main; main()\nexcept SystemExit: pass"
+    found = loaded_by(help_)
+    assert "click" in found
+    assert found & HEAVY == set()
+
+
+def test_the_package_alone_loads_nothing() -> None:
+    assert loaded_by("import rag") & (HEAVY | {"click"}) == set()
+
+
+def test_the_hashed_embedder_and_the_store_need_no_model_engine() -> None:
+    code = "from rag import RAG\nRAG.open('faiss:no/where', embedder='hashed', llm='none').close()"
+    engines = {"torch", "onnxruntime", "xllamacpp", "openai", "langchain_core", "sentence_transformers", "faiss"}
+    assert loaded_by(code) & engines == set()
