@@ -44,6 +44,8 @@ class BilingualEmbedder:
     id = "bilingual"
     dim = _DIM
     max_tokens = minilm.MAX_TOKENS
+    cross_script = (1 - LATIN_SHARE) ** 0.5
+    """What a cosine across scripts is of the second model's own: see `blocks`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
