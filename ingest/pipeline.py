@@ -112,13 +112,19 @@ def ingest(
     be read keeps its last good version. Raises LoadError for a missing path, IndexLocked,
     EmbedderMismatch.
     """
-    chunker = chunker_for(embedder, settings)
+    chunker = chunker_for(embedder, _as_before(settings, store.manifest()))
     found = [discover(path) for path in paths]
     with store.write(manifest_for(embedder, chunker)) as writer:
         run = _Run(store.documents(), Indexer(writer, embedder, chunker), _options(settings, csv_text), progress)
         for path, folder in zip(paths, found, strict=True):
             run.folder(folder, folder.root if path.is_dir() else folder.files[0].path)
         return run.work()
+
+
+def _as_before(settings: Settings, made: Manifest | None) -> Settings:
+    """The settings with the index's own chunk size, where they ask for none."""
+    size = made.chunker.get("size", 0) if made else 0
+    return settings if settings.chunk_tokens or not size else replace(settings, chunk_tokens=int(size))
 
 
 def _options(settings: Settings, csv_text: Sequence[str]) -> LoadOptions:

@@ -50,11 +50,17 @@ def support(claim: str, question: str, passages: Sequence[Passage], embedder: Em
     statement = _YES_NO.sub("", claim, count=1)
     if not content_terms(statement):
         return _best_window(question, question, passages)  # a bare yes or no stands on what it was asked of
-    return (
-        _verbatim(statement, question, passages)
-        or _best_window(statement, question, passages)
-        or _across_languages(statement, question, passages, embedder)
-    )
+    found = _verbatim(statement, question, passages) or _best_window(statement, question, passages)
+    if found and _to_the_point(question, passages[found.passage], embedder):
+        return found
+    return _across_languages(statement, question, passages, embedder)
+
+
+def _to_the_point(question: str, passage: Passage, embedder: Embedder) -> bool:
+    """Whether a passage has to do with `question`: a term in common (headings count), or its meaning."""
+    if content_terms(question) & content_terms(" ".join((*passage.chunk.heading, passage.text))):
+        return True
+    return float(embedder.embed_documents([passage.text])[0] @ embedder.embed_queries([question])[0]) >= CROSS_COSINE
 
 
 def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def in_words(folder: Path) -> Iterator[None]:
 def _connect(file: Path, options: str) -> sqlite3.Connection:
     """A connection by URI, which alone can say "do not create"; transactions are begun by hand."""
     path = file.absolute().as_posix()
-    uri = f"file://{'' if path.startswith('/') else '/'}{quote(path)}?{options}"
+    uri = f"file://{'' if path.startswith('/') else '/'}{quote(os.fsencode(path))}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
 
 
