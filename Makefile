@@ -57,6 +57,9 @@ lint: $(DEV) ## style and types alone
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+test-stores: $(DEV) ## the same contract on real servers: Elasticsearch, PostgreSQL, Milvus, Redis, Qdrant
+	$(BIN)/python -m pytest -m stores tests/stores
+
 check-shared: $(DEV) ## difficult files and retrieval bars, from SHARED=folder
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared
 

@@ -60,7 +60,9 @@ def _to_the_point(question: str, passage: Passage, embedder: Embedder) -> bool:
     """Whether a passage has to do with `question`: a term in common (headings count), or its meaning."""
     if content_terms(question) & content_terms(" ".join((*passage.chunk.heading, passage.text))):
         return True
-    return float(embedder.embed_documents([passage.text])[0] @ embedder.embed_queries([question])[0]) >= CROSS_COSINE
+    return (
+        float(embedder.embed_documents([passage.text])[0] @ embedder.embed_queries([question])[0]) >= CROSS_COSINE
+    )
 
 
 def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:

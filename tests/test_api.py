@@ -97,7 +97,7 @@ def test_nothing_ingested_yet(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"index": "redis-ish:x"}, "no store is reached by 'redis-ish:x'"),
+        ({"index": "redis-ish:x"}, "no store is reached by 'redis-ish'"),
         ({"embedder": "nobody"}, "no embedder is called 'nobody'"),
         ({"top_k": 0}, "top_k must be above 0"),
         ({"topk": 3}, "topk is no setting"),

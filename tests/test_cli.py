@@ -317,7 +317,7 @@ def test_another_embedder_names_both(call: Call, index: str, notes: Path, monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--index", "chroma:x"], "no store is reached by 'chroma:x'"),
+        (["--index", "chroma:x"], "no store is reached by 'chroma'"),
         (["--embedder", "nobody"], "no embedder is called 'nobody'"),
         (["--llm", "oracle"], "no language model is called 'oracle'"),
     ],

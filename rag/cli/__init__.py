@@ -38,7 +38,16 @@ def rag(verbose: bool) -> None:
     logging.getLogger("rag").setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
-for command in (index.ingest, ask.ask, ask.search, ask.chat, index.status, index.sources, index.forget):
+for command in (
+    index.ingest,
+    ask.ask,
+    ask.search,
+    ask.chat,
+    index.status,
+    index.sources,
+    index.forget,
+    index.copy_index,
+):
     rag.add_command(command)
 rag.add_command(models.models)
 rag.add_command(evaluate.evaluate)

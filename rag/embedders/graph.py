@@ -191,6 +191,7 @@ def session(path: Path) -> Run:
     """The graph at `path`, ready to run from any thread. Raises ModelError, and EmbedderError in a run."""
     import onnxruntime as ort
 
+    ort.disable_telemetry_events()  # only its Windows builds have any
     options = ort.SessionOptions()
     options.intra_op_num_threads = _threads()
     options.log_severity_level = 3

@@ -67,9 +67,9 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """The store at `url`: "faiss:FOLDER". Opening makes nothing on disk; `write` does.
+    """The store at `url`: "faiss:FOLDER" or a server's ("qdrant://host/name"); `write` makes it, not opening.
 
-    Raises ConfigError for an unknown scheme.
+    Raises ConfigError for an unknown scheme, MissingExtra where its client is not installed.
     """
     scheme, _, rest = url.partition(":")
     match scheme:
@@ -77,5 +77,29 @@ def open_store(url: str) -> Store:
             from rag.stores.faiss import FaissStore
 
             return FaissStore(rest)
+        case "postgresql" if rest:
+            from rag.stores.postgresql import PostgresStore
+
+            return PostgresStore(url)
+        case "elasticsearch" | "elasticsearch+https" if rest:
+            from rag.stores.elasticsearch import ElasticsearchStore
+
+            return ElasticsearchStore(url)
+        case "qdrant" if rest:
+            from rag.stores.qdrant import QdrantStore
+
+            return QdrantStore(url)
+        case "redis" | "rediss" if rest:
+            from rag.stores.redis import RedisStore
+
+            return RedisStore(url)
+        case "milvus" if rest:
+            from rag.stores.milvus import MilvusStore
+
+            return MilvusStore(url)
         case _:
-            raise ConfigError(f"no store is reached by {url!r}: use faiss:FOLDER, as in faiss:data/index")
+            # The rest of an unknown URL may hold a password.
+            raise ConfigError(
+                f"no store is reached by {scheme!r}: use faiss:FOLDER, elasticsearch://, postgresql://, "
+                "qdrant://, redis:// or milvus://HOST/NAME"
+            )

@@ -56,6 +56,8 @@ def parse(url: str, port: int, names: str, options: tuple[str, ...] = ()) -> Add
         )
     pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := [each for each, _ in pairs if each not in options]:
-        raise ConfigError(f"{parts.scheme} stores know no option {unknown[0]!r}: use {', '.join(options) or 'none'}")
+        raise ConfigError(
+            f"{parts.scheme} stores know no option {unknown[0]!r}: use {', '.join(options) or 'none'}"
+        )
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Address(parts.scheme, host, given or port, name, user, password, pairs)

@@ -17,10 +17,10 @@ from rag.errors import IndexMissing, StoreError
 from rag.stores.lexical import Lexicon
 from rag.stores.manifest import from_json
 from rag.stores.sqlite import VERSION, Readers
-from rag.stores.vectors import KIND, VectorIndex, best
+from rag.stores.vectors import KIND, VectorIndex, best, unpack
 from rag.stores.where import sql
 from rag.stores.writer import SqliteWriter, writing
-from rag.types import Chunk, Document, Manifest, Scored, Vector, Where
+from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 Ids = npt.NDArray[np.int64]
 
@@ -113,6 +113,23 @@ class FaissStore:
                 f"the index at {self._folder} changed while it was searched (chunk {gone[0]} is gone): ask again"
             )
         return [found[chunk] for chunk in ids]
+
+    def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
+        """A document with its chunks and their vectors. Raises IndexMissing, StoreError where it is not there."""
+        columns = "source, path, sha256, size, modified, type, chunks, first"
+        with self._readers.transaction() as db:
+            found = db.execute(f"SELECT {columns} FROM documents WHERE source = ?", (source,)).fetchone()  # noqa: S608
+            if found is None:
+                raise StoreError(f"there is no {source} in the index at {self._folder}")
+            document = Document(*found[:7])
+            ids = range(found[7], found[7] + document.chunks)
+            chunks: dict[int, Chunk] = {}
+            for i in range(0, len(ids), _MOST_AT_ONCE):
+                chunks |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
+            blocks = "SELECT data FROM vectors WHERE first BETWEEN ? AND ? ORDER BY first"
+            data = b"".join(row[0] for row in db.execute(blocks, (ids.start, ids.stop - 1)))
+            dim = from_json(db.execute("SELECT manifest FROM state").fetchone()[0]).dim
+        return document, [chunks[each] for each in ids], unpack(data, dim)
 
     def write(self, manifest: Manifest) -> AbstractContextManager[SqliteWriter]:
         """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 Range = tuple[int, int]
 Ranges = tuple[Range, ...]
@@ -24,7 +25,8 @@ def without(ranges: Iterable[Range], holes: Iterable[Range]) -> Ranges:
     """The ids of `ranges` that no hole takes in."""
     out: list[Range] = []
     gaps = merged(holes)
-    for first, last in merged(ranges):
+    for start, last in merged(ranges):
+        first = start
         for hole_first, hole_last in gaps:
             if hole_last < first:
                 continue
@@ -48,7 +50,7 @@ def cover(ranges: Ranges, most: int) -> Ranges:
     """At most `most` ranges that hold all of `ranges` and as little else as can be: small gaps are closed."""
     if len(ranges) <= most:
         return ranges
-    gaps = [after[0] - before[1] for before, after in zip(ranges, ranges[1:], strict=False)]
+    gaps = [after[0] - before[1] for before, after in pairwise(ranges)]
     kept = sorted(sorted(range(len(gaps)), key=gaps.__getitem__, reverse=True)[: most - 1])
     firsts = [ranges[0][0], *(ranges[i + 1][0] for i in kept)]
     lasts = [*(ranges[i][1] for i in kept), ranges[-1][1]]

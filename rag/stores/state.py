@@ -24,9 +24,9 @@ class State:
     """What a commit wrote.
 
     `name` tells apart two indexes of one name; `length` is the number of terms in all chunks; `pivot` the
-    mean number of terms that the engine's own weights were made with; `segments` are (first record, last
-    record, terms) of the frequencies; `dead` and `stale` are records to be deleted, of documents and of
-    segments.
+    mean number of terms that the engine's own weights were made with (0: none yet); `segments` are (first
+    record, last record, terms) of the frequencies; `dead` and `stale` are records to be deleted, of
+    documents and of segments.
     """
 
     name: str
@@ -35,7 +35,7 @@ class State:
     next: int = 1
     chunks: int = 0
     length: int = 0
-    pivot: float = 1.0
+    pivot: float = 0.0
     segments: tuple[tuple[int, int, int], ...] = ()
     dead: Ranges = ()
     stale: Ranges = ()

@@ -26,6 +26,11 @@ def pack(vectors: Vectors) -> bytes:
     return vectors.astype("<f2").tobytes()
 
 
+def unpack(data: bytes, dim: int) -> Vectors:
+    """The vectors that `pack` stored."""
+    return np.frombuffer(data, "<f2").astype(np.float32).reshape(-1, dim)
+
+
 def best(scores: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.intp]:
     """Rows of the `n` highest scores, best first; of equals the first row."""
     if n < len(scores):

@@ -207,7 +207,9 @@ class RemoteContract:
         query = unit([1, 0, 0, 0])[0]
         for _ in range(60):
             pattern = "".join(rng.choices("ab*?[]!^-/组.\\&~@#|(", k=rng.randrange(1, 6)))
-            found = {c.source for c in store.chunks([s.id for s in store.dense(query, 999, Where(source=pattern))])}
+            found = {
+                c.source for c in store.chunks([s.id for s in store.dense(query, 999, Where(source=pattern))])
+            }
             assert found == {name for name in names if fnmatch.fnmatchcase(name, pattern)}, pattern
 
     def test_hnsw_finds_what_exact_search_finds(self, opened: Open, small_exact: None) -> None:
@@ -218,7 +220,9 @@ class RemoteContract:
         with store.write(manifest) as writer:
             for i in range(0, 600, 100):
                 texts = [str(n) for n in range(i, i + 100)]
-                writer.put(document(f"{i}.md", "pdf" if i else "md"), passages(f"{i}.md", texts), vectors[i : i + 100])
+                writer.put(
+                    document(f"{i}.md", "pdf" if i else "md"), passages(f"{i}.md", texts), vectors[i : i + 100]
+                )
                 writer.commit()
         assert store.statistics()["vectors"] == "HNSW"  # type: ignore[attr-defined]
         for question in unit(*rng.standard_normal((5, 896))):
@@ -252,7 +256,11 @@ class RemoteContract:
         assert store.lexical(terms(long), 9) == []
 
     def test_copy_there_and_back(self, opened: Open, tmp_path: Path) -> None:
-        first, there, back = (open_store(f"faiss:{tmp_path / 'first'}"), opened(), open_store(f"faiss:{tmp_path / 'b'}"))
+        first, there, back = (
+            open_store(f"faiss:{tmp_path / 'first'}"),
+            opened(),
+            open_store(f"faiss:{tmp_path / 'b'}"),
+        )
         with first.write(MANIFEST) as writer:
             fill(writer)
             writer.put(document("empty.md"), [], np.empty((0, DIM), np.float32))

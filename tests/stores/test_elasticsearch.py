@@ -66,7 +66,9 @@ class TestElasticsearchStore(StoreContract, RemoteContract):
     def small_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rag.stores.elasticsearch.EXACT", 99)
 
-    def test_nothing_of_a_write_without_commit_stays_but_the_lock(self, opened: Open, client: Elasticsearch) -> None:
+    def test_nothing_of_a_write_without_commit_stays_but_the_lock(
+        self, opened: Open, client: Elasticsearch
+    ) -> None:
         store = opened()
         with store.write(MANIFEST) as writer:
             fill(writer)
@@ -149,11 +151,13 @@ def test_a_lock_is_free_after_its_time(store: ElasticsearchStore, client: Elasti
 
 def test_a_pipeline_of_the_cluster_makes_the_vectors(url: str, client: Elasticsearch) -> None:
     pipeline = f"p-{uuid.uuid4().hex[:8]}"
-    script = "int n = ctx.passage.length(); ctx.vector = [n % 2 == 0 ? 1.0 : 0.0, n % 2 == 0 ? 0.0 : 2.0, 0.0, 0.0]"
+    script = (
+        "int n = ctx.passage.length(); ctx.vector = [n % 2 == 0 ? 1.0 : 0.0, n % 2 == 0 ? 0.0 : 2.0, 0.0, 0.0]"
+    )
     client.ingest.put_pipeline(id=pipeline, processors=[{"script": {"source": script}}])
     store = ElasticsearchStore(f"{url}?pipeline={pipeline}")
     with store.write(MANIFEST) as writer:
-        chunks = [each for each in passages("a.md", ["even", "odd"])]
+        chunks = list(passages("a.md", ["even", "odd"]))
         writer.put(document("a.md"), chunks, np.empty((2, 0), np.float32))
         writer.commit()
     lengths = [len("Top > Part 0\neven"), len("Top > Part 1\nodd")]

@@ -50,7 +50,9 @@ def test_a_table_of_another_program_is_left_alone(url: str) -> None:
                 action()
             one_line(error, table, "another name")
         store.close()
-        found = db.execute("SELECT count(*) FROM information_schema.tables WHERE table_name LIKE %s", (f"{table}%",))
+        found = db.execute(
+            "SELECT count(*) FROM information_schema.tables WHERE table_name LIKE %s", (f"{table}%",)
+        )
         assert found.fetchone() == (1,)
 
 

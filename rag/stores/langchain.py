@@ -1,0 +1,239 @@
+"""An index in a LangChain vector store of the caller's: dense search alone.
+
+LangChain has no way to add vectors, none to ask for scores and none to filter that all its stores share.
+So two stores are made with `GivenVectors` in place of an embedding model, one for chunks and one for
+what else an index holds; each chunk carries its vector in its metadata, from which cosines are computed;
+and a filtered search asks for more until enough of what comes back is let through.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.vectorstores import VectorStore
+
+from rag.errors import StoreError
+from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
+from rag.stores.ranges import holds
+from rag.stores.remote import RemoteStore
+from rag.types import Chunk, Scored, Vector, Where
+
+_AT_ONCE = 200
+_RECORD = "ragstone record "
+
+
+class GivenVectors(Embeddings):
+    """Takes the place of an embedding model: vectors are handed to it before the texts come."""
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, list[float]] = {}
+
+    def give(self, texts: Sequence[str], vectors: Sequence[Vector]) -> None:
+        """The vectors of the texts that are added next, in place of those given before."""
+        self._vectors = dict(zip(texts, (vector.tolist() for vector in vectors), strict=True))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Records have no meaning, and a vector all the same; so has any text where none was given."""
+        return self._vectors.get(text, [1.0, 0.0])
+
+
+class LangChainStore(RemoteStore):
+    """`rag.stores.Store` on two LangChain stores: `chunks` and `records`, both made with a `GivenVectors`.
+
+    They must be able to add, get and delete by id and to search by vector. The lock between writers is
+    only as good as their reads after writes.
+    """
+
+    def __init__(self, chunks: VectorStore, records: VectorStore) -> None:
+        for each in (chunks, records):
+            if not isinstance(each.embeddings, GivenVectors):
+                raise StoreError(
+                    f"the LangChain store {type(each).__name__} has {type(each.embeddings).__name__} for its "
+                    "embeddings: make it with rag.stores.langchain.GivenVectors()"
+                )
+        super().__init__(LangChain(chunks, records), f"langchain:{type(chunks).__name__}")
+
+    def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:  # noqa: ARG002
+        """Nothing: LangChain stores have no such search. Raises IndexMissing."""
+        self._state()
+        return []
+
+
+class LangChain:
+    """`rag.stores.engine.Engine` on two vector stores."""
+
+    kind = "as the LangChain store does"
+    comparable = False
+
+    def __init__(self, chunks: VectorStore, records: VectorStore) -> None:
+        self._chunks = chunks
+        self._records = records
+
+    def state(self) -> str | None:
+        return self._get(["state"]).get("state")
+
+    def set_state(self, text: str) -> None:
+        self._put({"state": text})
+
+    def create(self, dim: int) -> bool:  # noqa: ARG002
+        """Nothing to make: the caller did."""
+        return True
+
+    def drop(self) -> None:
+        """Take the claims away; nothing else is there without a commit but what `delete` has taken."""
+        self._remove(self._records, ["state", "claims"])
+
+    def claims(self) -> dict[str, str]:
+        return dict(json.loads(self._get(["claims"]).get("claims", "{}")))
+
+    def claim(self, owner: str, text: str | None) -> None:
+        held = self.claims()
+        if text is None:
+            held.pop(owner, None)
+        else:
+            held[owner] = text
+        self._put({"claims": json.dumps(held)})
+
+    def add_chunks(self, rows: Sequence[Row]) -> None:
+        # Equal texts of one call may have different vectors: the number tells them apart.
+        texts = [f"{row.number}\n{row.chunk.text}" for row in rows]
+        if isinstance(given := self._chunks.embeddings, GivenVectors):
+            given.give(texts, [row.vector for row in rows])
+        with self._in_words():
+            self._chunks.add_texts(texts, [_metadata(row) for row in rows], ids=[str(row.number) for row in rows])
+
+    def add_records(self, kind: Literal["document", "segment"], records: Mapping[int, str]) -> None:
+        self._put({f"{kind}-{number}": body for number, body in records.items()})
+
+    def records(self, kind: Literal["document", "segment"], first: int, last: int) -> dict[int, str]:
+        found = self._get([f"{kind}-{number}" for number in range(first, last + 1)])
+        return {int(key.rpartition("-")[2]): body for key, body in found.items()}
+
+    def delete(self, ranges: Iterable[tuple[int, int]]) -> None:
+        for first, last in ranges:
+            for start in range(first, last + 1, _AT_ONCE):
+                numbers = range(start, min(last + 1, start + _AT_ONCE))
+                chunks = [str(each) for each in self.chunks(numbers)]
+                keys = [f"{kind}-{number}" for kind in ("document", "segment") for number in numbers]
+                records = list(self._get(keys))
+                self._remove(self._chunks, chunks)
+                self._remove(self._records, records)
+                if not chunks and not records and last - first > 2**32:  # the end is open: nothing was put beyond
+                    break
+
+    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:  # noqa: ARG002
+        k = n
+        while True:
+            with self._in_words():
+                found = self._chunks.similarity_search_by_vector(query.tolist(), k=k)
+            kept = [each.metadata for each in found if _lets_through(among, each.metadata)]
+            if len(kept) >= n or len(found) < k:
+                scores = [(int(each["number"]), float(_vector(each) @ query)) for each in kept]
+                return sorted(scores, key=lambda each: -each[1])[:n]
+            k *= 4
+
+    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:  # noqa: ARG002
+        return []
+
+    def chunks(self, numbers: Sequence[int]) -> dict[int, Chunk]:
+        found = self._documents(numbers)
+        return {int(each.metadata["number"]): _chunk(each.page_content, each.metadata) for each in found}
+
+    def _documents(self, numbers: Sequence[int]) -> list[Document]:
+        """The chunks with these numbers as LangChain has them."""
+        found: list[Document] = []
+        for i in range(0, len(numbers), _AT_ONCE):
+            with self._in_words():
+                found += self._chunks.get_by_ids([str(each) for each in numbers[i : i + _AT_ONCE]])
+        return found
+
+    def counts(self, numbers: Sequence[int]) -> dict[int, Counts]:
+        found = self._documents(numbers)
+        return {int(each.metadata["number"]): unpack(b64decode(each.metadata["counts"])) for each in found}
+
+    def vectors(self, numbers: Sequence[int]) -> dict[int, Vector]:
+        return {int(each.metadata["number"]): _vector(each.metadata) for each in self._documents(numbers)}
+
+    def settle(self) -> None:
+        """That is the store's own affair."""
+
+    def close(self) -> None:
+        """The stores are the caller's, who closes them."""
+
+    def _get(self, keys: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for i in range(0, len(keys), _AT_ONCE):
+            with self._in_words():
+                documents = self._records.get_by_ids([_RECORD + each for each in keys[i : i + _AT_ONCE]])
+            found |= {str(each.metadata["key"]): each.page_content for each in documents}
+        return found
+
+    def _put(self, records: Mapping[str, str]) -> None:
+        keys = list(records)
+        for i in range(0, len(keys), _AT_ONCE):
+            some = keys[i : i + _AT_ONCE]
+            with self._in_words():
+                self._records.add_texts(
+                    [records[each] for each in some],
+                    [{"key": each} for each in some],
+                    ids=[_RECORD + each for each in some],
+                )
+
+    def _remove(self, store: VectorStore, keys: Sequence[str]) -> None:
+        ids = list(keys) if store is self._chunks else [_RECORD + each for each in keys]
+        if ids:
+            with self._in_words():
+                store.delete(ids)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say what the store raises as a StoreError of one line: nothing is known of what it may be."""
+        name = type(self._chunks).__name__
+        try:
+            yield
+        except NotImplementedError as error:
+            raise StoreError(f"the LangChain store {name} cannot do what an index needs ({error})") from error
+        except Exception as error:
+            said = " ".join(str(error).split())[:300] or type(error).__name__
+            raise StoreError(f"the LangChain store {name} failed ({said}): run the command again") from error
+
+
+def _lets_through(among: Among, held: Mapping[str, object]) -> bool:
+    return (
+        (among.ranges is None or holds(among.ranges, int(str(held["number"]))))
+        and (among.type is None or held["type"] == among.type)
+        and (among.pages is None or among.pages[0] <= int(str(held["page"])) <= among.pages[1])
+    )
+
+
+def _metadata(row: Row) -> dict[str, str | int]:
+    """Texts and whole numbers alone: what every store takes."""
+    c = row.chunk
+    return {
+        "number": row.number, "type": row.type, "source": c.source, "start": c.start, "end": c.end,
+        "position": c.position, "page": -1 if c.page is None else c.page,
+        "heading": json.dumps(c.heading, ensure_ascii=False),
+        "counts": b64encode(pack(row)).decode("ascii"),
+        "vector": b64encode(row.vector.astype("<f4").tobytes()).decode("ascii"),
+    }  # fmt: skip
+
+
+def _vector(held: Mapping[str, object]) -> Vector:
+    return np.frombuffer(b64decode(str(held["vector"])), "<f4").astype(np.float32)
+
+
+def _chunk(text: str, held: Mapping[str, object]) -> Chunk:
+    start, end, position, page = (int(str(held[name])) for name in ("start", "end", "position", "page"))
+    heading = tuple(json.loads(str(held["heading"])))
+    source = str(held["source"])
+    return Chunk(source, text.partition("\n")[2], start, end, position, None if page < 0 else page, heading)

@@ -1,0 +1,268 @@
+"""An index on an engine without transactions: what Qdrant, Redis and Milvus have in common.
+
+Lexical scores are exact: the engine gives candidates by its own weights (made with the mean length that
+the first commit found), and BM25 is computed here from the counts of their terms, with the frequencies
+that the index keeps (`rag.stores.frequencies`). Candidates are asked for until none that is missing could
+score higher, by the largest factor that another mean length can bring. Redis alone scores in a way of
+its own: there many more candidates than wanted are asked for, and that is all.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from rag.errors import IndexMissing, StoreError
+from rag.stores import Writer, bm25
+from rag.stores.check import check_query
+from rag.stores.engine import Among, Engine, Found
+from rag.stores.frequencies import Segment, from_parts, term_hash
+from rag.stores.ranges import Ranges, cover, holds, merged
+from rag.stores.state import FORMAT, State, from_text
+from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
+
+EXACT_UP_TO = 10_000  # chunks; beyond, the engine's graph is searched
+_MOST_RANGES = 500  # in one question; more are covered, and what should not be there is asked for again
+_MOST_CANDIDATES = 4096
+_SPARE = 32  # candidates beyond those wanted, since exact scores order them anew
+_MORE = 400  # the same, beyond four times as many as wanted, where the engine scores in a way of its own
+
+
+class RemoteStore:
+    """`rag.stores.Store` on an engine; safe in threads."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self._engine = engine
+        self._url = url
+        self._lock = threading.Lock()
+        self._documents: tuple[str, int, dict[str, tuple[int, Document]]] = ("", -1, {})
+        self._segments: dict[tuple[str, int], Segment] = {}
+        self._name = ""
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def manifest(self) -> Manifest | None:
+        """What the index was made with; None while nothing has been written."""
+        text = self._engine.state()
+        return from_text(text, self._url).manifest if text else None
+
+    def documents(self) -> Mapping[str, Document]:
+        """Every file in the index, by source."""
+        text = self._engine.state()
+        found = self._documents_of(from_text(text, self._url)) if text else {}
+        return {source: found[source][1] for source in sorted(found)}
+
+    def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
+        """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError."""
+        state = self._state()
+        check_query(query, state.manifest, self._url)
+        exact = state.chunks <= EXACT_UP_TO
+        found = self._search(
+            lambda m, among: self._engine.nearest(query, m, among, exact), min(n, state.chunks), state, where
+        )
+        return _best([(number, max(-1.0, min(1.0, score))) for number, score in found], n)
+
+    def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
+        """The `n` chunks with the best BM25 score for `terms`, best first. Raises IndexMissing."""
+        state = self._state()
+        keys = bm25.distinct(terms)
+        if n < 1 or not keys or not state.chunks:
+            return []
+        weights = bm25.weights(keys, self._frequencies(state, keys), state.chunks)
+        if not weights:
+            return []
+        asked: dict[int, float] = {}
+        for key, weight in weights.items():  # two terms of one hash count as one for the engine
+            asked[term_hash(key)] = max(weight, asked.get(term_hash(key), 0.0))
+        return self._best_of(asked, n, where, state)
+
+    def _best_of(self, asked: Mapping[int, float], n: int, where: Where | None, state: State) -> list[Scored]:
+        """The `n` best by exact BM25: candidates are asked for until none left out can be among them.
+
+        A count's part in BM25 grows with the mean length, by no more than the factor it grew by itself.
+        """
+        most = max(state.average / max(state.pivot, 1.0), 1.0)
+        wanted = n + _SPARE if self._engine.comparable else 4 * n + _MORE
+        exact: dict[int, float] = {}
+        while True:
+            found = self._search(lambda m, among: self._engine.matching(asked, m, among), wanted, state, where)
+            fresh = [number for number, _ in found if number not in exact]
+            exact.update(self._scored(fresh, asked, state.average))
+            best = _best([(number, score) for number, score in exact.items() if score > 0], n)
+            settled = len(best) == n and best[-1].score >= 0.9999 * most * found[-1][1]
+            if settled or len(found) < wanted or wanted >= _MOST_CANDIDATES or not self._engine.comparable:
+                return best
+            wanted = min(4 * wanted, _MOST_CANDIDATES)
+
+    def chunks(self, ids: Sequence[int]) -> list[Chunk]:
+        """The chunks with these ids, in that order.
+
+        Raises IndexMissing, and StoreError where one is gone (replaced since the search that found it).
+        """
+        visible = self._state().visible
+        found = self._engine.chunks([each for each in ids if holds(visible, each)]) if ids else {}
+        if gone := [each for each in ids if each not in found]:
+            raise StoreError(
+                f"the index {self._url} changed while it was searched (chunk {gone[0]} is gone): ask again"
+            )
+        return [found[each] for each in ids]
+
+    def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
+        """A document with its chunks, in order, and their vectors. Raises IndexMissing, StoreError."""
+        state = self._state()
+        found = self._documents_of(state).get(source)
+        if found is None:
+            raise StoreError(
+                f"{source} is not in the index {self._url}: look at the names that `rag status` shows"
+            )
+        numbers = range(found[0] + 1, found[0] + 1 + found[1].chunks)
+        held = self._engine.vectors(numbers) if numbers else {}
+        if len(held) != len(numbers):
+            raise StoreError(f"the index {self._url} changed while it was read ({source}): run the command again")
+        vectors = np.array([held[number] for number in numbers], np.float32)
+        return found[1], self.chunks(numbers), vectors.reshape(len(numbers), state.manifest.dim)
+
+    def write(self, manifest: Manifest) -> AbstractContextManager[Writer]:
+        """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
+        from rag.stores.remote_writer import writing
+
+        return writing(self._engine, manifest, self._url)
+
+    def statistics(self) -> dict[str, int | str]:
+        """What `rag status` shows. Raises IndexMissing."""
+        state = self._state()
+        return {
+            "documents": len(self._documents_of(state)),
+            "chunks": state.chunks,
+            "vectors": self._engine.kind if state.chunks > EXACT_UP_TO else "exact, float32",
+            "generation": state.generation,
+            "format": FORMAT,
+        }
+
+    def close(self) -> None:
+        """Let go of the connection and of what is held in memory."""
+        self._engine.close()
+        with self._lock:
+            self._forget()
+
+    def _state(self) -> State:
+        text = self._engine.state()
+        if text is None:
+            raise IndexMissing(self._url)
+        state = from_text(text, self._url)
+        with self._lock:
+            if state.name != self._name:
+                self._forget()
+                self._name = state.name
+        return state
+
+    def _forget(self) -> None:
+        self._documents = ("", -1, {})
+        self._segments.clear()
+
+    def _documents_of(self, state: State) -> dict[str, tuple[int, Document]]:
+        """Number and document by source, of this generation."""
+        with self._lock:
+            name, generation, held = self._documents
+        if (name, generation) == (state.name, state.generation):
+            return held
+        held = visible_documents(self._engine, state)
+        with self._lock:
+            self._documents = (state.name, state.generation, held)
+        return held
+
+    def _search(self, search: Callable[[int, Among], Found], n: int, state: State, where: Where | None) -> Found:
+        """`search` asked until it gives `n` chunks that are visible and that `where` lets through, or all."""
+        allowed = self._allowed(state, where)
+        if n < 1 or not allowed:
+            return []
+        among = Among(type=where.type if where else None, pages=where.pages if where else None)
+        if allowed != state.visible:
+            among = replace(among, ranges=cover(allowed, _MOST_RANGES))
+        m = n
+        while True:
+            found = search(m, among)
+            kept = [each for each in found if holds(allowed, each[0])]
+            if len(kept) >= n or (len(found) < m and len(found) == len(kept)):
+                return kept[:n]
+            if among.ranges is None:  # a writer is at work: now without what is not yet or no longer there
+                among = replace(among, ranges=cover(allowed, _MOST_RANGES))
+            elif len(found) < m:
+                return kept[:n]
+            else:
+                m *= 4
+
+    def _allowed(self, state: State, where: Where | None) -> Ranges:
+        """The numbers of what is visible and of a source that `where` lets through."""
+        if where is None or where.source is None:
+            return state.visible
+        found = self._documents_of(state)
+        return merged(
+            (number + 1, number + document.chunks)
+            for source, (number, document) in found.items()
+            if document.chunks and fnmatchcase(source, where.source)
+        )
+
+    def _frequencies(self, state: State, keys: Sequence[str]) -> dict[str, int]:
+        """How many chunks hold each of `keys`."""
+        hashes = np.array([term_hash(key) for key in keys], np.uint32)
+        total = np.zeros(len(keys), np.int64)
+        for first, last, _ in state.segments:
+            total += self._segment(state.name, first, last).of(hashes)
+        return dict(zip(keys, total.tolist(), strict=True))
+
+    def _segment(self, name: str, first: int, last: int) -> Segment:
+        with self._lock:
+            if (known := self._segments.get((name, first))) is not None:
+                return known
+        found = read_segment(self._engine, first, last, self._url)
+        with self._lock:
+            self._segments[name, first] = found
+        return found
+
+    def _scored(self, numbers: Sequence[int], weights: Mapping[int, float], average: float) -> Found:
+        """The exact BM25 of these chunks, for the weights of terms by hash."""
+        held = self._engine.counts(numbers)
+        if not held:
+            return []
+        rows = np.repeat(np.arange(len(held)), [len(hashes) for hashes, _ in held.values()])
+        hashes = np.concatenate([each for each, _ in held.values()])
+        counts = np.concatenate([each for _, each in held.values()])
+        keys = np.array(sorted(weights), np.uint32)
+        at = np.minimum(np.searchsorted(keys, hashes), len(keys) - 1)
+        asked = keys[at] == hashes
+        a, b = bm25.saturation(average)
+        lengths = np.bincount(rows, counts, len(held))
+        shares = counts / (counts + a + b * lengths[rows])
+        worth = np.array([weights[key] for key in keys.tolist()])[at]
+        scores = np.bincount(rows[asked], (worth * shares)[asked], len(held))
+        return list(zip(held, scores.tolist(), strict=True))
+
+
+def visible_documents(engine: Engine, state: State) -> dict[str, tuple[int, Document]]:
+    """Every visible document by source, with its number."""
+    visible = state.visible
+    records = engine.records("document", 1, state.next - 1) if visible else {}
+    read = {number: Document(**json.loads(text)) for number, text in records.items() if holds(visible, number)}
+    return {document.source: (number, document) for number, document in read.items()}
+
+
+def read_segment(engine: Engine, first: int, last: int, url: str) -> Segment:
+    """A segment from its records. Raises StoreError where one is gone."""
+    parts = engine.records("segment", first, last)
+    if len(parts) != last - first + 1:
+        raise StoreError(f"the index {url} changed while it was searched: ask again")
+    return from_parts(parts[number] for number in sorted(parts))
+
+
+def _best(found: Found, n: int) -> list[Scored]:
+    """The best `n`, of equals the lower number first."""
+    return [Scored(*each) for each in sorted(found, key=lambda each: (-each[1], each[0]))[:n]]
