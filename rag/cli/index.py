@@ -176,7 +176,7 @@ def _facts(index: str | None) -> dict[str, dict[str, Any]]:
         "manifest": asdict(manifest) if manifest else {},
         "models": {name: "here" if is_present(model) else "missing" for name, model in catalogue().items()},
         "kernels": _kernels(),
-        "settings": asdict(settings),
+        "settings": {**asdict(settings), "index": found["url"]},  # whose password, if it has one, is not shown
         "machine": {
             "ragstone": __version__,
             "python": platform.python_version(),

@@ -44,6 +44,7 @@ def writing(at: Address, manifest: Manifest) -> Iterator[PostgresWriter]:
         writer = PostgresWriter(at, manifest, db)
         writer.begin()
         yield writer
+        writer.settle()
     finally:
         with suppress(Exception):  # the server undoes what was not committed and frees the lock
             db.close()
@@ -85,7 +86,7 @@ class PostgresWriter:
         self._next, self._count, self._length = 1, 0, 0
         self._changed = False
         self._failed = False
-        self._open = False
+        self._open = self._committed = False
         self._waiting: tuple[list[Any], list[Any], list[Any]] = ([], [], [])  # chunks, vectors, postings
 
     def begin(self) -> None:
@@ -143,6 +144,18 @@ class PostgresWriter:
             )  # fmt: skip
             self._db.execute("COMMIT")
             self._open = self._changed = False
+            self._committed = True
+
+    def settle(self) -> None:
+        """Have the server look at once at what was written, which makes searches fast.
+
+        A failure is no loss: it is then done later.
+        """
+        if self._committed and not self._failed:
+            with suppress(Exception):
+                if self._open:
+                    self._db.execute("ROLLBACK")
+                self._db.execute(f"VACUUM (ANALYZE) {', '.join((self._terms, self._chunks, self._vectors))}")
 
     @contextmanager
     def _step(self) -> Iterator[None]:
