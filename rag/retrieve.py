@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from rag.embedders import Embedder
 from rag.stores import Store
-from rag.text import script, terms
+from rag.text import passage, script, terms
 from rag.types import Chunk, Hit, Scored, Where
 
 CANDIDATES = 100
@@ -19,8 +19,7 @@ ACROSS = {"latin": 0.8, "other": 0.55}
 there is. An embedder whose cosines are smaller there says by how much (`cross_script`), and is made up for.
 Chosen on English and Chinese paragraphs in one index: what is in the question's own language loses nothing."""
 
-_HEAD = 256  # characters of a chunk that show its script
-_script = lru_cache(maxsize=1 << 17)(script)
+_script = lru_cache(maxsize=1 << 14)(script)  # of what the embedder read, so that both judge alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def search(
     ids = list(_by_id(dense) | _by_id(lexical))
     chunks = dict(zip(ids, store.chunks(ids), strict=True))
     scale = getattr(embedder, "cross_script", 1.0)
-    foreign = {i for i, chunk in chunks.items() if _script(chunk.text[:_HEAD]) != _script(question)}
+    foreign = {i for i, chunk in chunks.items() if _script(passage(chunk)) != _script(question)}
     across = dict.fromkeys(foreign, ACROSS[script(question)] / scale) if scale < 1 else {}
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]
     return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)

