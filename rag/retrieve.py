@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.embedders import Embedder
+from rag.errors import StoreError
 from rag.stores import Store
 from rag.text import passage, script, terms
-from rag.types import Chunk, Hit, Scored, Where
+from rag.types import Chunk, Hit, Scored, Vector, Where
 
 CANDIDATES = 100
 """How many chunks each side of the search brings, at least."""
@@ -38,15 +39,26 @@ def search(
 ) -> list[Hit]:
     """The `k` chunks that answer `question` best, best first."""
     n = max(CANDIDATES, 4 * k)
-    dense = store.dense(embedder.embed_queries([question])[0], n, where)
-    lexical = store.lexical(terms(question), n, where)
-    ids = list(_by_id(dense) | _by_id(lexical))
-    chunks = dict(zip(ids, store.chunks(ids), strict=True))
+    query = embedder.embed_queries([question])[0]
+    try:
+        dense, lexical, chunks = _candidates(store, query, question, n, where)
+    except StoreError:  # a commit may have come between the reads: once more, on what is there now
+        dense, lexical, chunks = _candidates(store, query, question, n, where)
     scale = getattr(embedder, "cross_script", 1.0)
     foreign = {i for i, chunk in chunks.items() if _script(passage(chunk)) != _script(question)}
     across = dict.fromkeys(foreign, ACROSS[script(question)] / scale) if scale < 1 else {}
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]
     return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)
+
+
+def _candidates(
+    store: Store, query: Vector, question: str, n: int, where: Where | None
+) -> tuple[list[Scored], list[Scored], dict[int, Chunk]]:
+    """What either side of the search finds, and the chunks by id."""
+    dense = store.dense(query, n, where)
+    lexical = store.lexical(terms(question), n, where)
+    ids = list(_by_id(dense) | _by_id(lexical))
+    return dense, lexical, dict(zip(ids, store.chunks(ids), strict=True))
 
 
 def fuse(
