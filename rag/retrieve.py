@@ -80,13 +80,11 @@ def fuse(
     cosine, bm25 = _by_id(dense), _by_id(lexical)
     far, seldom = _floor(dense, n), _floor(lexical, n)
     across = across or {}
-    fused = [
-        Scored(
-            i,
-            min(1.0, _share(cosine.get(i, far), across.get(i, weight)) + _share(bm25.get(i, seldom), 1 - weight)),
-        )
-        for i in cosine | bm25
-    ]
+    fused = []
+    for i in cosine | bm25:
+        # What the dense side did not return is given no more than any other: its floor says nothing of it.
+        near = _share(cosine[i], across.get(i, weight)) if i in cosine else _share(far, weight)
+        fused.append(Scored(i, min(1.0, near + _share(bm25.get(i, seldom), 1 - weight))))
     return sorted(fused, key=lambda scored: (-scored.score, scored.id))
 
 
