@@ -44,9 +44,7 @@ def search(
         dense, lexical, chunks = _candidates(store, query, question, n, where)
     except StoreError:  # a commit may have come between the reads: once more, on what is there now
         dense, lexical, chunks = _candidates(store, query, question, n, where)
-    scale = getattr(embedder, "cross_script", 1.0)
-    foreign = {i for i, chunk in chunks.items() if _script(passage(chunk)) != _script(question)}
-    across = dict.fromkeys(foreign, ACROSS[script(question)] / scale) if scale < 1 else {}
+    across = _across(chunks, question, getattr(embedder, "cross_script", 1.0))
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]
     return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)
 
@@ -59,6 +57,14 @@ def _candidates(
     lexical = store.lexical(terms(question), n, where)
     ids = list(_by_id(dense) | _by_id(lexical))
     return dense, lexical, dict(zip(ids, store.chunks(ids), strict=True))
+
+
+def _across(chunks: Mapping[int, Chunk], question: str, scale: float) -> dict[int, float]:
+    """The cosine's weight for the chunks in another script, where the embedder's cosines are smaller there."""
+    if scale >= 1:
+        return {}
+    asked = script(question)
+    return {i: ACROSS[asked] / scale for i, chunk in chunks.items() if _script(passage(chunk)) != asked}
 
 
 def fuse(
