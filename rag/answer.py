@@ -9,13 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.config import Settings
+from rag.conflict import settle
 from rag.embedders import Embedder
 from rag.errors import QuestionError
 from rag.evidence import Passage, select
 from rag.ground import is_refusal, support
 from rag.llms import LLM, Piece
+from rag.orders import neutral
+from rag.overview import asks_for_sources, heading, line, overview
+from rag.parts import parts
+from rag.plain import plain
 from rag.prompt import render
-from rag.retrieve import Weights, search
+from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, sentences
 from rag.types import Answer, Citation, Hit, Message, Usage, Where
@@ -29,7 +34,10 @@ REFUSAL = {
     "en": "The documents do not answer this question.",
     "zh": "文档中没有这个问题的答案。",
 }
-_NONE = ("NONE", "无")
+SILENT = {
+    "en": "The documents do not answer this part: “{part}”",
+    "zh": "文档没有回答这一部分：“{part}”",
+}
 _MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
 
 log = logging.getLogger(__name__)
@@ -50,24 +58,22 @@ class Answerer:
         return search(self.store, self.embedder, checked(question), k, weights, where)
 
     def stream(
-        self, question: str, where: Where | None = None, asked: str | None = None
+        self, question: str, where: Where | None = None, asked: str | None = None, context: str = ""
     ) -> Iterator[str | Answer]:
         """Pieces of the answer's text as soon as their support is found, then the `Answer`.
 
         `asked` is the standalone form of a follow-up question; it is searched and put to the model
-        in place of `question`.
+        in place of `question`. `context` is searched beside it.
         """
         began = time.perf_counter()
-        query = asked or question
-        hits = self.search(query, self.settings.top_k, where)
-        draft = _Draft(question, hits, self.llm.id if self.llm else "none", began)
-        draft.timings["search"] = time.perf_counter() - began
-        if not hits or hits[0].score < floor(self.settings.strictness):
-            pieces: Iterator[str] = iter(())
-        elif self.llm is None:
-            pieces = _quote(draft)
-        else:
-            pieces = _generate(draft, query, self.llm, self.embedder, self.settings)
+        query = checked(asked or question)
+        model = self.llm.id if self.llm else "none"
+        draft = _Draft(question, model, began, asked="" if query == question.strip() else query)
+        pieces = (
+            self._sources(draft, query, where)
+            if asks_for_sources(query)
+            else self._parts(draft, query, where, context)
+        )
         for piece in pieces:
             draft.timings.setdefault("first_token", time.perf_counter() - began)
             draft.text += piece
@@ -77,6 +83,42 @@ class Answerer:
             draft.timings.setdefault("first_token", time.perf_counter() - began)
             yield draft.text
         yield draft.finish()
+
+    def _parts(self, draft: _Draft, query: str, where: Where | None, context: str) -> Iterator[str]:
+        """The answer to each part of a question, from what is found for it."""
+        asked = parts(query)
+        silent: list[str] = []
+        for i, part in enumerate(asked):
+            about = [part, *([query] if i else []), *([context] if context else [])]
+            hits = together([self.search(text, self.settings.top_k, where) for text in about], self.settings.top_k)
+            draft.found(hits)
+            pieces = self._answer(draft, part, hits)
+            first = next(pieces, "")
+            if not first:
+                silent.append(part)
+                continue
+            yield f"\n{first}" if draft.text else first
+            yield from pieces
+        for part in silent if draft.text else ():
+            yield f"\n{SILENT[language(draft.question)].format(part=plain(part))}"
+
+    def _answer(self, draft: _Draft, query: str, hits: Sequence[Hit]) -> Iterator[str]:
+        if not hits or hits[0].score < floor(self.settings.strictness):
+            return iter(())
+        if self.llm is None:
+            return _quote(draft, hits)
+        return _generate(draft, query, hits, self)
+
+    def _sources(self, draft: _Draft, query: str, where: Where | None) -> Iterator[str]:
+        """The answer to what the documents are about: a line for each, with what it covers."""
+        total, entries = overview(self.store, self.embedder, query, where)
+        draft.found([entry.hit for entry in entries])
+        if entries:
+            yield heading(total, len(entries), language(draft.question))
+        for entry in entries:
+            chunk = entry.hit.chunk
+            n = draft.cite(Passage(chunk, entry.start, entry.end), entry.start, entry.end)
+            yield f"\n{plain(line(entry), chunk.text)} [{n}]"
 
 
 def whole(pieces: Iterator[str | Answer]) -> Answer:
@@ -109,13 +151,19 @@ class _Draft:
     """An answer while it is made."""
 
     question: str
-    hits: Sequence[Hit]
     model: str
     began: float
+    asked: str = ""
+    hits: list[Hit] = field(default_factory=list)
     text: str = ""
     citations: list[Citation] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
+
+    def found(self, hits: Sequence[Hit]) -> None:
+        """Keep what a search found; several searches are ranked together."""
+        self.timings.setdefault("search", time.perf_counter() - self.began)
+        self.hits = together([self.hits, hits], len(self.hits) + len(hits)) if self.hits else list(hits)
 
     def cite(self, passage: Passage, start: int, end: int) -> int:
         """The number of the citation for ``[start, end)`` of `passage`'s page, a new one where there is none."""
@@ -139,33 +187,42 @@ class _Draft:
             self.model,
             self.usage,
             dict(self.timings),
+            self.asked,
         )
 
 
-def _quote(draft: _Draft) -> Iterator[str]:
+def _quote(draft: _Draft, hits: Sequence[Hit]) -> Iterator[str]:
     """The answer without a model: the best passages, marked as quotations."""
-    for i, hit in enumerate(draft.hits[:3]):
+    for i, hit in enumerate(hits[:3]):
         chunk = hit.chunk
         n = draft.cite(Passage(chunk, chunk.start, chunk.end), chunk.start, chunk.end)
         marks = "“”" if language(chunk.text) == "en" else "「」"
-        yield f"{chr(10) if i else ''}{marks[0]}{chunk.text.strip()}{marks[1]} [{n}]"
+        yield f"{chr(10) if i else ''}{marks[0]}{plain(chunk.text.strip(), chunk.text)}{marks[1]} [{n}]"
 
 
-def _generate(draft: _Draft, question: str, llm: LLM, embedder: Embedder, settings: Settings) -> Iterator[str]:
+def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -> Iterator[str]:
     """What the model says and a passage supports, sentence by sentence, with the citation of each."""
+    llm, settings = by.llm, by.settings
+    assert llm is not None  # noqa: S101 - the caller has looked
     budget = settings.context_tokens or context_budget(llm)
-    passages = select(draft.hits, question, embedder, budget, llm.count_tokens)
-    draft.timings["evidence"] = time.perf_counter() - draft.began - draft.timings["search"]
+    passages = select(hits, question, by.embedder, budget, llm.count_tokens)
+    draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     stream = llm.stream(messages(question, passages), max_tokens=settings.answer_tokens)
+    said = ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
             return
-        found = support(claim, question, passages, embedder)
+        found = support(claim, question, passages, by.embedder)
         if found is None:
             log.debug("left out, since no passage says so: %s", claim)
             continue
-        n = draft.cite(passages[found.passage], found.start, found.end)
-        yield f"{before if draft.text else ''}{claim} [{n}]"
+        cited = passages[found.passage].chunk
+        for text, chunk, start, end in settle(
+            question, claim, cited, found.start, found.end, hits, by.store.documents
+        ):
+            n = draft.cite(Passage(chunk, start, end), start, end)
+            yield f"{(before or ' ') if said else ''}{plain(text, chunk.text)} [{n}]"
+            said = text
 
 
 def context_budget(llm: LLM) -> int:
@@ -185,8 +242,8 @@ def messages(question: str, passages: Sequence[Passage]) -> list[Message]:
 
 def _titled(passage: Passage) -> str:
     """A passage under the headings that it does not hold itself."""
-    heading = " > ".join(title for title in passage.chunk.heading if title not in passage.text)
-    return f"({heading}) {passage.text}" if heading else passage.text
+    path = " > ".join(title for title in passage.chunk.heading if title not in passage.text)
+    return neutral(f"({path}) {passage.text}" if path else passage.text)
 
 
 def _claims(draft: _Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.text import content_terms, passage, sentences
+from rag.orders import told
+from rag.text import content_terms, passage
 from rag.types import Chunk, Hit
 
 # A sentence's score: its own likeness to the question by meaning and by words, and its chunk's score.
@@ -44,7 +45,7 @@ def select(
     Where everything fits, everything is taken. Else the sentences likest to the question come in
     first, each with the one before and the one after; neighbours are joined to one passage.
     """
-    pool = _sentences(hits)
+    pool = _sentences(hits, question)
     sizes = [count(sentence.text) for sentence in pool]
     if sum(sizes) <= budget:
         chosen = set(range(len(pool)))
@@ -53,11 +54,11 @@ def select(
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
-def _sentences(hits: Sequence[Hit]) -> list[_Sentence]:
+def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
     return [
         _Sentence(i, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
         for i, hit in enumerate(hits)
-        for a, b in sentences(hit.chunk.text)
+        for a, b in told(hit.chunk.text, question)
     ][:MOST_SENTENCES]
 
 

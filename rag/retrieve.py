@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rag.embedders import Embedder
@@ -47,6 +47,24 @@ def search(
     across = _across(chunks, question, getattr(embedder, "cross_script", 1.0))
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]
     return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)
+
+
+def together(searches: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
+    """The `k` best hits of several searches, each giving its best in turn, best score first.
+
+    A chunk that several searches found keeps its best score.
+    """
+    best: dict[tuple[str, int], Hit] = {}
+    for hit in sorted((hit for hits in searches for hit in hits), key=lambda hit: -hit.score):
+        best.setdefault((hit.chunk.source, hit.chunk.position), hit)
+    chosen: dict[tuple[str, int], Hit] = {}
+    for rank in range(max(map(len, searches), default=0)):
+        for hits in searches:
+            if rank < len(hits) and len(chosen) < k:
+                key = (hits[rank].chunk.source, hits[rank].chunk.position)
+                chosen.setdefault(key, best[key])
+    ordered = sorted(chosen.values(), key=lambda hit: (-hit.score, hit.rank))
+    return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
 
 
 def _candidates(

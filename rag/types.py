@@ -155,7 +155,8 @@ class Usage:
 class Answer:
     """An answer that the documents support, or a refusal (`refused`, and then no citations).
 
-    Every ``[n]`` in `text` has a citation with that `n`. `timings` are seconds by stage.
+    Every ``[n]`` in `text` has a citation with that `n`. `timings` are seconds by stage. `asked` is the
+    form of a follow-up question that was searched, empty where that is the question as it was asked.
     """
 
     question: str
@@ -166,3 +167,4 @@ class Answer:
     model: str = "none"
     usage: Usage = Usage()
     timings: Mapping[str, float] = field(default_factory=dict)
+    asked: str = ""

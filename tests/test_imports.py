@@ -19,6 +19,8 @@ LAYERS = (
     {"config", "text"},
     {"catalogue", "fetch", "hubs", "wheels", "models", "remote", "ollama", "tokens"},
     {"embedders", "stores", "llms"},
+    {"plain"},
+    {"orders", "parts", "overview", "conflict"},
     {"retrieve", "evidence", "prompt", "ground", "evaluate"},
     {"answer"},
     {"chat"},

@@ -1,0 +1,75 @@
+"""Answers as plain text: nothing in them loads, and only links that the cited source holds stay links.
+
+A document can ask the model to put the address of a picture into its answer. Where a page shows the
+answer as Markdown or HTML, the browser fetches the picture, and what stands in its address is gone.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["plain", "visible"]
+
+# Written, and not to be seen: soft hyphen, zero-width characters, overrides of the direction of writing,
+# invisible operators, the byte order mark, variation selectors of the second plane and "tag" characters.
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180e\u200b\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e01ef]"
+)
+# Joiners and left-to-right marks have work to do inside emoji and Arabic words, none in Latin or Chinese ones.
+_JOINERS = re.compile(
+    "(?<=[\x20-\u024f\u3000-\u9fff])[\u200c-\u200f]+|[\u200c-\u200f]+(?=[\x20-\u024f\u3000-\u9fff])"
+)
+
+_STOP = r"\s<>()\[\]{}\"'`“”‘’「」『』（）【】《》，。；！？、|\\^"
+_LINK = re.compile(rf"(?:[a-z][a-z0-9+.-]{{1,20}}:)?//[^{_STOP}]+|\bwww\.[^{_STOP}]+", re.IGNORECASE)
+_SCRIPT = re.compile(rf"\b(?:javascript|vbscript|data|file|blob|mailto)\s*:(?=[^{_STOP}])", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?/*(?:www\.)?", re.IGNORECASE)
+_IMAGE = re.compile(r"!\s*\[")
+_TARGET = re.compile(r"\]\s*\(\s*")  # of a link written as [words](target)
+_REFERENCE = re.compile(r"^(\s*\[[^\]\n]+\])\s*:(?=\s*\S)", re.MULTILINE)
+_TAG = re.compile(r"<(?=[/!?]?[a-z][^<>]*(?:>|$))", re.IGNORECASE)
+_AUTOLINK = re.compile(r"<(?=(?:[a-z][a-z0-9+.-]{1,20}:|//|www\.))", re.IGNORECASE)
+_TRAILING = ".,;:!?*_~…"
+
+
+def visible(text: str) -> str:
+    """`text` without characters that no reader sees (zero-width, tags, overrides of direction)."""
+    return _JOINERS.sub("", _UNSEEN.sub("", text))
+
+
+def plain(text: str, source: str = "") -> str:
+    """`text` of an answer as text alone: no image, no tag, and no link but those that stand in `source`.
+
+    An image or a link with words of its own is taken apart to words and address. An address that
+    `source`, the passage that is cited, does not hold, or that is an image's, loses its scheme, so that
+    nothing makes a link of it: it can still be read.
+    """
+    text = unicodedata.normalize("NFC", visible(text))
+    held = {_bare(match.group()) for match in _LINK.finditer(visible(source))}
+    held -= {_bare(match.group()) for match in _LINK.finditer(" ".join(_pictures(visible(source))))}
+    text = _TAG.sub("‹", _AUTOLINK.sub("‹", text))
+    text = _REFERENCE.sub(r"\1 =", _TARGET.sub("] (", _IMAGE.sub("[", text)))
+    text = _SCRIPT.sub(lambda match: match.group().rstrip().removesuffix(":") + " ", text)
+    return _LINK.sub(lambda match: _shown(match.group(), held), text)
+
+
+def _shown(link: str, held: set[str]) -> str:
+    """An address as it stands where `held` has it, else without what makes a link of it."""
+    if _bare(link) in held:
+        return link
+    rest = link[len(_bare(link)) :]
+    return f"`{_SCHEME.sub('', _bare(link), count=1) or '…'}`{rest}"
+
+
+def _bare(link: str) -> str:
+    return link.rstrip(_TRAILING)
+
+
+_PICTURE = re.compile(
+    r"!\s*\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])?|<\s*(?:img|image|video|audio|source|iframe)\b[^>]*>?", re.I
+)
+
+
+def _pictures(source: str) -> list[str]:
+    return _PICTURE.findall(source)
