@@ -20,6 +20,7 @@ from rag.types import Answer, Hit, Manifest, Where
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.vectorstores import VectorStore
 
     from ingest.pipeline import IngestReport, Progress
 
@@ -46,13 +47,13 @@ class RAG:
     @classmethod
     def open(
         cls,
-        index: str | Store | None = None,
+        index: str | Store | VectorStore | None = None,
         *,
         embedder: str | Embedder | Embeddings | None = None,
         llm: str | LLM | BaseChatModel | None = None,
         **settings: Any,
     ) -> Self:
-        """Open the index at `index` (a store URL such as "faiss:data/index", or a Store).
+        """Open the index at `index`: a store URL such as "faiss:data/index", a Store, a LangChain VectorStore.
 
         `embedder` and `llm` are names or instances, ours or LangChain's; what is not given comes from
         rag.toml and RAG_*,
@@ -63,7 +64,7 @@ class RAG:
         names = {"index": index, "embedder": embedder, "llm": llm}
         flags = {name: value for name, value in names.items() if isinstance(value, str)}
         chosen = load_settings({**flags, **settings})
-        store = open_store(chosen.index) if index is None or isinstance(index, str) else index
+        store = open_store(chosen.index) if index is None or isinstance(index, str) else _adopted(index)
         try:
             made = store.manifest()
             if embedder is None or isinstance(embedder, str):
@@ -140,6 +141,14 @@ class RAG:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _adopted(index: Store | VectorStore) -> Store:
+    if isinstance(index, Store):
+        return index
+    from rag.stores.langchain import LangChainStore
+
+    return LangChainStore(index)
 
 
 def check_embedder(manifest: Manifest | None, embedder: Embedder, url: str) -> None:

@@ -1,13 +1,14 @@
 """An index in a LangChain vector store of the caller's: dense search alone.
 
 LangChain has no way to add vectors, none to ask for scores and none to filter that all its stores share.
-So two stores are made with `GivenVectors` in place of an embedding model, one for chunks and one for
-what else an index holds; each chunk carries its vector in its metadata, from which cosines are computed;
-and a filtered search asks for more until enough of what comes back is let through.
+So the store is used with `GivenVectors` in place of its embedding model, for chunks and for what else an
+index holds; each chunk carries its vector in its metadata, from which cosines are computed; and a search
+asks for more until enough of what comes back is let through.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ class GivenVectors(Embeddings):
 
     def __init__(self) -> None:
         self._vectors: dict[str, list[float]] = {}
+        self.none = [1.0, 0.0]
 
     def give(self, texts: Sequence[str], vectors: Sequence[Vector]) -> None:
         """The vectors of the texts that are added next, in place of those given before."""
@@ -44,24 +46,20 @@ class GivenVectors(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """Records have no meaning, and a vector all the same; so has any text where none was given."""
-        return self._vectors.get(text, [1.0, 0.0])
+        return self._vectors.get(text, self.none)
 
 
 class LangChainStore(RemoteStore):
-    """`rag.stores.Store` on two LangChain stores: `chunks` and `records`, both made with a `GivenVectors`.
+    """`rag.stores.Store` on a LangChain store, or on two: one for chunks and one for `records`.
 
     They must be able to add, get and delete by id and to search by vector. The lock between writers is
-    only as good as their reads after writes.
+    only as good as their reads after writes. An embedding model of their own is not used.
     """
 
-    def __init__(self, chunks: VectorStore, records: VectorStore) -> None:
-        for each in (chunks, records):
-            if not isinstance(each.embeddings, GivenVectors):
-                raise StoreError(
-                    f"the LangChain store {type(each).__name__} has {type(each.embeddings).__name__} for its "
-                    "embeddings: make it with rag.stores.langchain.GivenVectors()"
-                )
-        super().__init__(LangChain(chunks, records), f"langchain:{type(chunks).__name__}")
+    def __init__(self, chunks: VectorStore, records: VectorStore | None = None, url: str = "") -> None:
+        first = _with_given(chunks)
+        second = first if records is None or records is chunks else _with_given(records)
+        super().__init__(LangChain(first, second), url or f"langchain:{type(chunks).__name__}")
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:  # noqa: ARG002
         """Nothing: LangChain stores have no such search. Raises IndexMissing."""
@@ -69,8 +67,26 @@ class LangChainStore(RemoteStore):
         return []
 
 
+def _with_given(store: VectorStore) -> VectorStore:
+    """`store`, or a copy of it on the same data, with `GivenVectors` for its embedding model."""
+    own = store.embeddings
+    if isinstance(own, GivenVectors):
+        return store
+    names = [name for name, value in vars(store).items() if value is own and own is not None]
+    if not names:
+        raise StoreError(
+            f"the LangChain store {type(store).__name__} does not show where its embedding model is: "
+            "make it with rag.stores.langchain.GivenVectors()"
+        )
+    twin = copy.copy(store)
+    given = GivenVectors()
+    for name in names:
+        setattr(twin, name, given)
+    return twin
+
+
 class LangChain:
-    """`rag.stores.engine.Engine` on two vector stores."""
+    """`rag.stores.engine.Engine` on one vector store or two."""
 
     kind = "as the LangChain store does"
     comparable = False
@@ -85,8 +101,18 @@ class LangChain:
     def set_state(self, text: str) -> None:
         self._put({"state": text})
 
-    def create(self, dim: int) -> bool:  # noqa: ARG002
-        """Nothing to make: the caller did."""
+    def create(self, dim: int) -> bool:
+        """Nothing to make: the caller did. Raises StoreError where the store holds what is not ours."""
+        given = self._records.embeddings
+        if self._records is self._chunks and isinstance(given, GivenVectors):
+            given.none = [1.0] + [0.0] * (dim - 1)  # a record's vector must fit beside those of the chunks
+        with self._in_words():
+            first = self._chunks.similarity_search_by_vector([1.0] + [0.0] * (dim - 1), k=1)
+        if any("number" not in each.metadata and "key" not in each.metadata for each in first):
+            raise StoreError(
+                f"the LangChain store {type(self._chunks).__name__} holds documents that ragstone did not put "
+                "there: pass one of its own"
+            )
         return True
 
     def drop(self) -> None:
@@ -136,7 +162,7 @@ class LangChain:
         while True:
             with self._in_words():
                 found = self._chunks.similarity_search_by_vector(query.tolist(), k=k)
-            kept = [each.metadata for each in found if _lets_through(among, each.metadata)]
+            kept = [e.metadata for e in found if "number" in e.metadata and _lets_through(among, e.metadata)]
             if len(kept) >= n or len(found) < k:
                 scores = [(int(each["number"]), float(_vector(each) @ query)) for each in kept]
                 return sorted(scores, key=lambda each: -each[1])[:n]

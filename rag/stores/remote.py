@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -30,6 +31,7 @@ from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 EXACT_UP_TO = 10_000  # chunks; beyond, the engine's graph is searched
 _MOST_RANGES = 500  # in one question; more are covered, and what should not be there is asked for again
 _MOST_CANDIDATES = 4096
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before an exact search that found too little is made again
 _SPARE = 32  # candidates beyond those wanted, since exact scores order them anew
 _MORE = 400  # the same, beyond four times as many as wanted, where the engine scores in a way of its own
 
@@ -65,10 +67,26 @@ class RemoteStore:
         state = self._state()
         check_query(query, state.manifest, self._url)
         exact = state.chunks <= EXACT_UP_TO
-        found = self._search(
-            lambda m, among: self._engine.nearest(query, m, among, exact), min(n, state.chunks), state, where
-        )
+        least = self._least(n, state, where) if exact else 0
+        for wait in (*_WAITS, 0.0):
+            found = self._search(
+                lambda m, among: self._engine.nearest(query, m, among, exact), min(n, state.chunks), state, where
+            )
+            if len(found) >= least:
+                break
+            time.sleep(wait)
         return _best([(number, max(-1.0, min(1.0, score))) for number, score in found], n)
+
+    def _least(self, n: int, state: State, where: Where | None) -> int:
+        """How many chunks an exact search must find, as far as that is known.
+
+        Qdrant loses sight of some for a moment while it puts its segments in order.
+        """
+        if where is None or where == Where():
+            return min(n, state.chunks)
+        if where.type is None and where.pages is None:
+            return min(n, sum(last - first + 1 for first, last in self._allowed(state, where)))
+        return 0
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks with the best BM25 score for `terms`, best first. Raises IndexMissing."""

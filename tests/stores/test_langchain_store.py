@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from contracts.store import DIM, GUIDE, MANIFEST, ZH, document, fill, passages, texts_of, unit
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 
+from rag import RAG
+from rag.embedders.hashed import HashedEmbedder
 from rag.errors import EmbedderMismatch, IndexLocked, IndexMissing, StoreError
 from rag.stores import Store
 from rag.stores.langchain import GivenVectors, LangChainStore
@@ -109,10 +113,35 @@ def test_one_writer_and_one_manifest(filled: LangChainStore) -> None:
         filled.dense(np.ones(3, np.float32), 1)
 
 
-def test_an_embedding_model_of_its_own_is_refused() -> None:
+def test_one_store_of_the_callers_with_a_model_of_its_own(notes: Path, hashed: HashedEmbedder) -> None:
     own = InMemoryVectorStore(DeterministicFakeEmbedding(size=4))
-    with pytest.raises(StoreError, match=r"DeterministicFakeEmbedding.*GivenVectors"):
-        LangChainStore(own, own)
+    with RAG.open(own, embedder=hashed, llm="none") as rag:
+        report = rag.ingest(notes)
+        assert (report.added, report.failed) == (4, [])
+        (hit,) = rag.search("warranty of the Tern machine", k=1)
+        assert "lasts 24 months" in hit.chunk.text
+        assert hit.lexical is None
+        assert rag.search("Kitchen coffee", k=1, where=Where(type="csv"))[0].chunk.source == "notes/people.csv"
+        assert rag.ingest(notes).unchanged == 4
+    assert isinstance(own.embeddings, DeterministicFakeEmbedding)
+    with RAG.open(own, llm="none", embedder=hashed) as again:
+        assert len(again.store.documents()) == 4
+
+
+def test_a_store_that_holds_something_else() -> None:
+    own = InMemoryVectorStore(DeterministicFakeEmbedding(size=4))
+    own.add_texts(["a text of the caller's"])
+    with pytest.raises(StoreError, match="InMemoryVectorStore holds documents"), LangChainStore(own).write(MANIFEST):
+        pass
+    assert len(own.store) == 1
+
+
+def test_a_store_without_a_model() -> None:
+    class Without(InMemoryVectorStore):
+        embeddings = None
+
+    with pytest.raises(StoreError, match=r"Without.*GivenVectors"):
+        LangChainStore(Without(DeterministicFakeEmbedding(size=4)))
 
 
 class Failing(InMemoryVectorStore):
