@@ -101,6 +101,10 @@ def open_store(url: str) -> Store:
             from rag.stores.infinity import InfinityStore
 
             return InfinityStore(url)
+        case "pinecone" if rest:
+            from rag.stores.pinecone import PineconeStore
+
+            return PineconeStore(url)
         case _:
             # The rest of an unknown URL may hold a password.
             raise ConfigError(

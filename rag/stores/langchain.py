@@ -26,7 +26,8 @@ from rag.stores.ranges import holds
 from rag.stores.remote import RemoteStore
 from rag.types import Chunk, Scored, Vector, Where
 
-_AT_ONCE = 200
+_AT_ONCE = 100
+_HITS = 2**31
 _RECORD = "ragstone record "
 
 
@@ -56,10 +57,10 @@ class LangChainStore(RemoteStore):
     only as good as their reads after writes. An embedding model of their own is not used.
     """
 
-    def __init__(self, chunks: VectorStore, records: VectorStore | None = None, url: str = "") -> None:
+    def __init__(self, chunks: VectorStore, records: VectorStore | None = None) -> None:
         first = _with_given(chunks)
         second = first if records is None or records is chunks else _with_given(records)
-        super().__init__(LangChain(first, second), url or f"langchain:{type(chunks).__name__}")
+        super().__init__(LangChain(first, second), f"langchain:{type(chunks).__name__}")
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:  # noqa: ARG002
         """Nothing: LangChain stores have no such search. Raises IndexMissing."""
@@ -91,9 +92,15 @@ class LangChain:
     kind = "as the LangChain store does"
     comparable = False
 
-    def __init__(self, chunks: VectorStore, records: VectorStore) -> None:
+    def __init__(
+        self, chunks: VectorStore, records: VectorStore, name: str = "", hits: int = _HITS, size: int = 60_000
+    ) -> None:
+        """`hits` are the most that a search of the engine gives, `size` the characters of a record that it takes."""
         self._chunks = chunks
         self._records = records
+        self._name = name or f"the LangChain store {type(chunks).__name__}"
+        self._hits = hits
+        self._size = size
 
     def state(self) -> str | None:
         return self._get(["state"]).get("state")
@@ -104,14 +111,13 @@ class LangChain:
     def create(self, dim: int) -> bool:
         """Nothing to make: the caller did. Raises StoreError where the store holds what is not ours."""
         given = self._records.embeddings
-        if self._records is self._chunks and isinstance(given, GivenVectors):
+        if isinstance(given, GivenVectors):
             given.none = [1.0] + [0.0] * (dim - 1)  # a record's vector must fit beside those of the chunks
         with self._in_words():
             first = self._chunks.similarity_search_by_vector([1.0] + [0.0] * (dim - 1), k=1)
         if any("number" not in each.metadata and "key" not in each.metadata for each in first):
             raise StoreError(
-                f"the LangChain store {type(self._chunks).__name__} holds documents that ragstone did not put "
-                "there: pass one of its own"
+                f"{self._name} holds documents that ragstone did not put there: give it a place of its own"
             )
         return True
 
@@ -158,22 +164,22 @@ class LangChain:
                     break
 
     def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:  # noqa: ARG002
-        k = n
+        k = min(n, self._hits)
         while True:
             with self._in_words():
                 found = self._chunks.similarity_search_by_vector(query.tolist(), k=k)
             kept = [e.metadata for e in found if "number" in e.metadata and _lets_through(among, e.metadata)]
-            if len(kept) >= n or len(found) < k:
-                scores = [(int(each["number"]), float(_vector(each) @ query)) for each in kept]
+            if len(kept) >= n or len(found) < k or k == self._hits:
+                scores = [(_int(each["number"]), float(_vector(each) @ query)) for each in kept]
                 return sorted(scores, key=lambda each: -each[1])[:n]
-            k *= 4
+            k = min(4 * k, self._hits)
 
     def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:  # noqa: ARG002
         return []
 
     def chunks(self, numbers: Sequence[int]) -> dict[int, Chunk]:
         found = self._documents(numbers)
-        return {int(each.metadata["number"]): _chunk(each.page_content, each.metadata) for each in found}
+        return {_int(each.metadata["number"]): _chunk(each.page_content, each.metadata) for each in found}
 
     def _documents(self, numbers: Sequence[int]) -> list[Document]:
         """The chunks with these numbers as LangChain has them."""
@@ -185,10 +191,10 @@ class LangChain:
 
     def counts(self, numbers: Sequence[int]) -> dict[int, Counts]:
         found = self._documents(numbers)
-        return {int(each.metadata["number"]): unpack(b64decode(each.metadata["counts"])) for each in found}
+        return {_int(each.metadata["number"]): unpack(b64decode(each.metadata["counts"])) for each in found}
 
     def vectors(self, numbers: Sequence[int]) -> dict[int, Vector]:
-        return {int(each.metadata["number"]): _vector(each.metadata) for each in self._documents(numbers)}
+        return {_int(each.metadata["number"]): _vector(each.metadata) for each in self._documents(numbers)}
 
     def settle(self) -> None:
         """That is the store's own affair."""
@@ -201,18 +207,28 @@ class LangChain:
         for i in range(0, len(keys), _AT_ONCE):
             with self._in_words():
                 documents = self._records.get_by_ids([_RECORD + each for each in keys[i : i + _AT_ONCE]])
-            found |= {str(each.metadata["key"]): each.page_content for each in documents}
-        return found
+            for each in documents:
+                key = str(each.metadata["key"])
+                rest = [f"{key}.{part}" for part in range(1, _int(each.metadata["parts"]))]
+                found[key] = "".join([each.page_content, *self._get(rest).values()])
+        return {key: found[key] for key in keys if key in found}
 
     def _put(self, records: Mapping[str, str]) -> None:
-        keys = list(records)
-        for i in range(0, len(keys), _AT_ONCE):
-            some = keys[i : i + _AT_ONCE]
+        """Write these records, a long one in parts, the first of them last."""
+        rows: list[tuple[str, str, int]] = []
+        for key, body in records.items():
+            parts = [body[i : i + self._size] for i in range(0, len(body), self._size)] or [""]
+            if len(parts) > 1 and key in ("state", "claims"):  # which must be written in one step
+                raise StoreError(f"{self._name} cannot take so many removals in one commit: remove fewer files")
+            rows += [(f"{key}.{i}", part, 1) for i, part in enumerate(parts) if i]
+            rows.append((key, parts[0], len(parts)))
+        for i in range(0, len(rows), _AT_ONCE):
+            some = rows[i : i + _AT_ONCE]
             with self._in_words():
                 self._records.add_texts(
-                    [records[each] for each in some],
-                    [{"key": each} for each in some],
-                    ids=[_RECORD + each for each in some],
+                    [body for _, body, _ in some],
+                    [{"key": key, "parts": parts} for key, _, parts in some],
+                    ids=[_RECORD + key for key, _, _ in some],
                 )
 
     def _remove(self, store: VectorStore, keys: Sequence[str]) -> None:
@@ -224,21 +240,24 @@ class LangChain:
     @contextmanager
     def _in_words(self) -> Iterator[None]:
         """Say what the store raises as a StoreError of one line: nothing is known of what it may be."""
-        name = type(self._chunks).__name__
         try:
             yield
+        except StoreError:
+            raise
         except NotImplementedError as error:
-            raise StoreError(f"the LangChain store {name} cannot do what an index needs ({error})") from error
+            raise StoreError(f"{self._name} cannot do what an index needs ({error})") from error
         except Exception as error:
             said = " ".join(str(error).split())[:300] or type(error).__name__
-            raise StoreError(f"the LangChain store {name} failed ({said}): run the command again") from error
+            if getattr(error, "status", getattr(error, "status_code", 0)) in (401, 403):
+                raise StoreError(f"{self._name} refuses the key: set it to one that may write") from error
+            raise StoreError(f"{self._name} failed ({said}): run the command again") from error
 
 
 def _lets_through(among: Among, held: Mapping[str, object]) -> bool:
     return (
-        (among.ranges is None or holds(among.ranges, int(str(held["number"]))))
+        (among.ranges is None or holds(among.ranges, _int(held["number"])))
         and (among.type is None or held["type"] == among.type)
-        and (among.pages is None or among.pages[0] <= int(str(held["page"])) <= among.pages[1])
+        and (among.pages is None or among.pages[0] <= _int(held["page"]) <= among.pages[1])
     )
 
 
@@ -254,12 +273,17 @@ def _metadata(row: Row) -> dict[str, str | int]:
     }  # fmt: skip
 
 
+def _int(number: object) -> int:
+    """A whole number of the metadata: some engines keep every number as a float."""
+    return int(float(str(number)))
+
+
 def _vector(held: Mapping[str, object]) -> Vector:
     return np.frombuffer(b64decode(str(held["vector"])), "<f4").astype(np.float32)
 
 
 def _chunk(text: str, held: Mapping[str, object]) -> Chunk:
-    start, end, position, page = (int(str(held[name])) for name in ("start", "end", "position", "page"))
+    start, end, position, page = (_int(held[name]) for name in ("start", "end", "position", "page"))
     heading = tuple(json.loads(str(held["heading"])))
     source = str(held["source"])
     return Chunk(source, text.partition("\n")[2], start, end, position, None if page < 0 else page, heading)
