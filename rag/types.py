@@ -144,11 +144,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens read and written by the language model; `cached` of the prompt's were reused."""
+    """Tokens read and written by the language model; `cached` of the prompt's were reused.
+
+    `cost` in US dollars, None where the model's price is not known.
+    """
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

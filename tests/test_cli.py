@@ -126,7 +126,7 @@ def test_ask_in_json(call: Call, index: str, scripted: None) -> None:
         }
     ]
     assert [list(hit) for hit in answer["hits"]] == [HIT] * len(answer["hits"])
-    assert set(answer["usage"]) == {"prompt", "completion", "cached"}
+    assert set(answer["usage"]) == {"prompt", "completion", "cached", "cost"}
     assert all(isinstance(seconds, float) for seconds in answer["timings"].values())
 
 

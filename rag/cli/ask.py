@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.screen import answer_json, hit_json, options, place, plain, say, show_citations, show_json
+from rag.cli.screen import answer_json, hit_json, options, place, plain, say, show_citations, show_json, show_usage
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 @click.command(help=say("Answer QUESTION from the documents, with citations.", "根据文档回答问题，并注明出处。"))
 @click.argument("question")
 @options("index", "embedder", "llm", "top_k", "source", "type", "page", "json")
+@click.option(
+    "--cost", is_flag=True, help=say("Say how many tokens it took, and their price.", "显示词元数和费用。")
+)
 def ask(
     question: str,
     index: str | None,
@@ -33,13 +36,14 @@ def ask(
     kind: str | None,
     page: str | None,
     as_json: bool,
+    cost: bool,
 ) -> None:
     question, where = _checked(question), _where(source, kind, page)
     with _open(index, embedder, llm, top_k=top_k) as rag:
         if as_json:
             show_json(answer_json(rag.ask(question, where)))
         else:
-            _show(question, rag.stream(question, where))
+            _show(question, rag.stream(question, where), cost)
 
 
 @click.command(help=say("List the passages that match QUESTION best.", "列出与问题最相关的段落。"))
@@ -153,12 +157,14 @@ def _piped() -> Iterator[str]:
         yield line
 
 
-def _show(question: str, pieces: Iterator[str | Answer]) -> None:
-    """An answer as it comes, then its citations."""
+def _show(question: str, pieces: Iterator[str | Answer], cost: bool = False) -> None:
+    """An answer as it comes, then its citations; with `cost`, what it took."""
     for piece in _waiting(question, pieces):
         if isinstance(piece, Answer):
             click.echo()
             show_citations(piece)
+            if cost:
+                show_usage(piece)
             click.echo()
         else:
             click.echo(plain(piece), nl=False)

@@ -115,6 +115,18 @@ def show_citations(answer: Answer) -> None:
         click.secho(f"      {plain(short)}", dim=True)
 
 
+def show_usage(answer: Answer) -> None:
+    """Tokens read and written, and what they cost where the price is known."""
+    used = answer.usage
+    tokens = say(
+        f"{used.prompt:,} tokens read, {used.completion:,} written",
+        f"读入 {used.prompt:,} 个词元，写出 {used.completion:,} 个",
+        answer.question,
+    )
+    unknown = say("cost not known (RAG_PRICES)", "费用未知（RAG_PRICES）", answer.question)
+    click.secho(f"  {answer.model} · {tokens} · {unknown if used.cost is None else f'${used.cost:.6f}'}", dim=True)
+
+
 def plain(text: str) -> str:
     """`text` without control characters: what a document holds must not steer the terminal."""
     return _STEERING.sub("�", text.replace("\r", ""))

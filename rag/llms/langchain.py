@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ConfigError, LLMError, RagError
 from rag.llms import LLM, Piece
+from rag.llms.prices import priced
 from rag.llms.template import sound
 from rag.llms.thinking import Thought, ThoughtTags, told_thought
 from rag.remote import Endpoint, failure, sentence
@@ -114,7 +115,7 @@ class LangChainLLM:
                 yield from self._pieces(turns, max_tokens)
                 return
             raise LLMError(self._said(exc)) from exc
-        yield Piece("", {}, usage)
+        yield Piece("", {}, priced(self._endpoint, usage))
 
     def _chunks(self, turns: Sequence[tuple[str, str]], max_tokens: int) -> Iterator[AIMessageChunk]:
         model, options = self._limited(max_tokens + self._thinks)

@@ -66,7 +66,7 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str) -> Store:  # noqa: PLR0911
     """The store at `url`: "faiss:FOLDER" or a server's ("qdrant://host/name"); `write` makes it, not opening.
 
     Raises ConfigError for an unknown scheme, MissingExtra where its client is not installed.

@@ -95,7 +95,7 @@ class LangChain:
     def __init__(
         self, chunks: VectorStore, records: VectorStore, name: str = "", hits: int = _HITS, size: int = 60_000
     ) -> None:
-        """`hits` are the most that a search of the engine gives, `size` the characters of a record that it takes."""
+        """`hits`: the most that a search of the engine gives; `size`: the characters of a record that it takes."""
         self._chunks = chunks
         self._records = records
         self._name = name or f"the LangChain store {type(chunks).__name__}"

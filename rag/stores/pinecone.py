@@ -67,6 +67,8 @@ class _Vectors(PineconeVectorStore):  # type: ignore[misc]
         end = time.monotonic() + _SECONDS
         while not any(each.page_content == texts[-1] for each in self.get_by_ids(added[-1:])):
             if time.monotonic() > end:
-                raise StoreError(f"Pinecone did not show what was written within {_SECONDS:.0f} seconds: try again")
+                raise StoreError(
+                    f"Pinecone did not show what was written within {_SECONDS:.0f} seconds: try again"
+                )
             time.sleep(0.2)
         return added

@@ -59,7 +59,9 @@ class Server:
 
 def cache() -> Path:
     """Where the servers' binaries are kept; open to the user that runs them, who may not look into root's home."""
-    usual = Path("/var/tmp/ragstone-servers") if _is_root() else platformdirs.user_cache_path("ragstone") / "servers"
+    usual = (
+        Path("/var/tmp/ragstone-servers") if _is_root() else platformdirs.user_cache_path("ragstone") / "servers"
+    )
     folder = Path(os.environ.get("RAG_TEST_SERVERS") or usual)
     folder.mkdir(parents=True, exist_ok=True)
     if folder == usual and _is_root() and folder.lstat().st_uid != 0:

@@ -131,7 +131,10 @@ def test_one_store_of_the_callers_with_a_model_of_its_own(notes: Path, hashed: H
 def test_a_store_that_holds_something_else() -> None:
     own = InMemoryVectorStore(DeterministicFakeEmbedding(size=4))
     own.add_texts(["a text of the caller's"])
-    with pytest.raises(StoreError, match="InMemoryVectorStore holds documents"), LangChainStore(own).write(MANIFEST):
+    with (
+        pytest.raises(StoreError, match="InMemoryVectorStore holds documents"),
+        LangChainStore(own).write(MANIFEST),
+    ):
         pass
     assert len(own.store) == 1
 

@@ -1,4 +1,4 @@
-"""Pinecone through LangChain's class, against a server that speaks its wire format: Pinecone itself was never met."""
+"""Pinecone through LangChain's class, against a server that speaks its wire format: the service was never met."""
 
 from __future__ import annotations
 

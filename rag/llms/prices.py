@@ -1,0 +1,53 @@
+"""What an answer cost, where the price of its model is known: `prices.toml`, or the user's own file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ConfigError
+from rag.remote import Endpoint, environment
+from rag.types import Usage
+
+_HERE = Path(__file__).with_name("prices.toml")
+_OWN = {"openai": "api.openai.com"}
+"""The hosts that the prices of `prices.toml` are those of: others charge what they like."""
+
+
+def priced(endpoint: Endpoint, usage: Usage) -> Usage:
+    """`usage` with its cost in US dollars, None where the price is not known. Raises ConfigError.
+
+    A file that RAG_PRICES names comes first, and holds for any server.
+    """
+    named = environment("RAG_PRICES")
+    price = _read(Path(named).expanduser()).get(endpoint.name) if named else None
+    if price is None and endpoint.host == _OWN.get(endpoint.name.partition(":")[0]):
+        price = _read(_HERE).get(endpoint.name)
+    if price is None:
+        return usage
+    fresh = usage.prompt - usage.cached
+    paid = fresh * price[0] + usage.cached * price[1] + usage.completion * price[2]
+    return replace(usage, cost=paid / 1e6)
+
+
+@cache
+def _read(path: Path) -> dict[str, tuple[float, float, float]]:
+    """(prompt, cached, completion) by model; without a price of its own, what was cached costs like the rest."""
+    try:
+        held = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: _price(row) for name, row in held.items()}
+    except OSError as exc:
+        raise ConfigError(f"the prices in {path} cannot be read ({exc.strerror}): look at RAG_PRICES") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise ConfigError(
+            f'{path} is no list of prices ({exc}): write ["openai:MODEL"] with prompt and completion, '
+            "in US dollars for a million tokens"
+        ) from exc
+
+
+def _price(row: dict[str, Any]) -> tuple[float, float, float]:
+    prompt, completion = float(row["prompt"]), float(row["completion"])
+    return prompt, float(row.get("cached", prompt)), completion
