@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +40,10 @@ class Progress:
 
 @dataclass(slots=True)
 class IngestReport:
-    """What became of every file: each is counted once. `chunks` were written, `seconds` were taken."""
+    """What became of every file: each is counted once. `chunks` were written, `seconds` were taken.
+
+    `cut` are tables with rows too long for one chunk: all of such a row is there, in several.
+    """
 
     added: int = 0
     updated: int = 0
@@ -47,6 +51,7 @@ class IngestReport:
     removed: int = 0
     skipped: list[Problem] = field(default_factory=list)
     failed: list[Problem] = field(default_factory=list)
+    cut: list[Problem] = field(default_factory=list)
     chunks: int = 0
     seconds: float = 0.0
 
@@ -64,12 +69,17 @@ class Indexer:
     embedder: Embedder
     chunker: Chunker
     chunks: int = 0
+    cut: list[Problem] = field(default_factory=list)
     _waiting: list[tuple[Document, list[Chunk]]] = field(default_factory=list)
     _size: int = 0
 
     def add(self, document: Document, pages: Iterable[Page]) -> None:
         """Take `document` in, in place of its earlier version."""
         chunks = self.chunker.split(document.source, pages)
+        if document.type == "csv" and (long := _long_rows(chunks)):
+            most = self.chunker.settings()["size"]
+            said = f"rows longer than a chunk of {most} tokens, now in several chunks: {len(long)} ({long[0]} first)"
+            self.cut.append({"source": document.source, "reason": said})
         self._waiting.append((replace(document, chunks=len(chunks)), chunks))
         self._size += len(chunks)
         if self._size >= BATCH:
@@ -94,6 +104,12 @@ class Indexer:
         self.chunks += at
         self._waiting.clear()
         self._size = 0
+
+
+def _long_rows(chunks: Sequence[Chunk]) -> list[str]:
+    """The rows of a table that are in more than one chunk, by name."""
+    rows = Counter(chunk.heading[-1] for chunk in chunks if chunk.heading)
+    return [row for row, count in rows.items() if count > 1]
 
 
 def ingest(
@@ -224,6 +240,7 @@ class _Run:
                 self._tell()
         self.indexer.flush()
         self.report.chunks = self.indexer.chunks
+        self.report.cut = self.indexer.cut
         self.report.seconds = time.perf_counter() - self.began
         self._tell()
         return self.report

@@ -140,7 +140,7 @@ def test_ingest_in_json(call: Call, url: str, notes: Path, tree: Tree) -> None:
     tree({"empty.txt": "", "broken.docx": "x"}, "notes")
     done = call("ingest", notes, "--index", url, "--embedder", "hashed", "--json")
     assert (done.status, done.err) == (3, "")
-    keys = ["added", "updated", "unchanged", "removed", "skipped", "failed", "chunks", "seconds"]
+    keys = ["added", "updated", "unchanged", "removed", "skipped", "failed", "cut", "chunks", "seconds"]
     assert list(done.json) == keys
     assert [done.json[key] for key in keys[:4]] == [4, 0, 0, 0]
     assert done.json["skipped"] == [{"source": "notes/empty.txt", "reason": "empty"}]

@@ -117,6 +117,7 @@ def _show_report(report: IngestReport) -> None:
     for kind, rows, colour in (
         (say("skipped", "跳过"), report.skipped, "yellow"),
         (say("failed", "失败"), report.failed, "red"),
+        (say("cut", "已分段"), report.cut, "yellow"),
     ):
         for row in rows:
             click.secho(f"{kind}: {plain(row['source'])} ({plain(row['reason'])})", fg=colour, err=True)
