@@ -130,7 +130,13 @@ def main() -> None:
         dense, lexical, recall = search(store, vectors, texts)
         scheme = url.partition(":")[0]
         print(f"| {scheme} | {rate:,.0f} | {dense:.1f} | {lexical:.1f} | {recall:.3f} |", flush=True)
-        figures = {"chunks": len(vectors), "rate": rate, "dense_ms": dense, "lexical_ms": lexical, "recall": recall}
+        figures = {
+            "chunks": len(vectors),
+            "rate": rate,
+            "dense_ms": dense,
+            "lexical_ms": lexical,
+            "recall": recall,
+        }
         with (options.folder / "stores.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"engine": scheme, **figures}) + "\n")
         store.close()

@@ -78,7 +78,9 @@ class Indexer:
         chunks = self.chunker.split(document.source, pages)
         if document.type == "csv" and (long := _long_rows(chunks)):
             most = self.chunker.settings()["size"]
-            said = f"rows longer than a chunk of {most} tokens, now in several chunks: {len(long)} ({long[0]} first)"
+            said = (
+                f"rows longer than a chunk of {most} tokens, now in several chunks: {len(long)} ({long[0]} first)"
+            )
             self.cut.append({"source": document.source, "reason": said})
         self._waiting.append((replace(document, chunks=len(chunks)), chunks))
         self._size += len(chunks)

@@ -12,10 +12,11 @@ from rag.answer import Answerer, whole
 from rag.chat import Chat
 from rag.config import Settings, load_settings
 from rag.embedders import Embedder, load_embedder
-from rag.errors import EmbedderMismatch, IndexMissing
+from rag.errors import IndexMissing
 from rag.llms import LLM, load_llm
 from rag.stores import Store, open_store
-from rag.types import Answer, Hit, Manifest, Where
+from rag.stores.manifest import check_embedder
+from rag.types import Answer, Hit, Where
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -73,7 +74,8 @@ class RAG:
                 from rag.embedders.langchain import adopt as adopt_embedder
 
                 model = adopt_embedder(embedder)
-            check_embedder(made, model, store.url)
+            if made is not None:
+                check_embedder(made, model.id, model.weights, store.url)
         except BaseException:
             if store is not index:
                 store.close()
@@ -149,15 +151,3 @@ def _adopted(index: Store | VectorStore) -> Store:
     from rag.stores.langchain import LangChainStore
 
     return LangChainStore(index)
-
-
-def check_embedder(manifest: Manifest | None, embedder: Embedder, url: str) -> None:
-    """Raises EmbedderMismatch unless `embedder` is the very model that filled the index at `url`."""
-    if manifest is None:
-        return
-    made, given = (manifest.embedder, manifest.weights), (embedder.id, embedder.weights)
-    if made != given:
-        raise EmbedderMismatch(
-            f"the index {url} was made with the embedder {made[0]} (weights {made[1][:12]}), not with {given[0]} "
-            f"(weights {given[1][:12]}): ask with --embedder {made[0]}, or ingest again into a new index"
-        )

@@ -19,6 +19,7 @@ from rag import RAG, Answer, Hit, RagError, Where
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, IndexMissing
 from rag.stores import open_store
+from rag.stores.manifest import another
 
 QUESTION = "How long is the warranty of the Tern machine?"
 SCRIPT = {
@@ -201,3 +202,19 @@ def test_the_chatbot_of_the_readme(sample_index: str, tmp_path: Path) -> None:
     )
     assert "140" in done.stdout, done.stderr
     assert re.search(r"four years|4 years", done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("url", "new"),
+    [
+        ("faiss:data/index", "faiss:new"),
+        ("postgresql://u@h/db?table=docs", "postgresql://u@h/db?table=new"),
+        ("postgresql://h/db?sslmode=require", "postgresql://h/db?sslmode=require&table=new"),
+        ("elasticsearch://h:9200/docs?pipeline=p", "elasticsearch://h:9200/new?pipeline=p"),
+        ("milvus:file.db", "milvus:new"),
+    ],
+)
+def test_a_new_index_beside_one(url: str, new: str) -> None:
+    assert another(url) == new
+    if new.startswith(("faiss", "elastic")):
+        open_store(new).close()

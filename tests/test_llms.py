@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 import socket
 import struct
@@ -15,13 +14,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from contracts.llm import CAPITAL, FORGED, STORY, LLMContract
 from pydantic import SecretStr
+from servers import LLAMA, running
 
 from rag.errors import ConfigError, LLMError, ModelError
 from rag.llms import load_llm
@@ -35,20 +35,6 @@ from rag.types import Message
 KEY = "sk-test-0123456789abcdef-secret"
 TOKENS = {"<|im_start|>": 7, "<|im_end|>": 8, "<tool_call>": 9}
 
-# A llama.cpp server with OpenAI's endpoint on a free port, as a user would run one; ends with its stdin.
-SERVER = """
-import sys, xllamacpp
-params = xllamacpp.CommonParams()
-params.model.path, key = sys.argv[1:]
-params.n_ctx, params.n_parallel, params.verbosity, params.ui, params.port = 2048, 1, -1, False, 0
-params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
-params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
-params.hostnames, params.api_keys, params.warmup, params.cache_ram_mib = ["127.0.0.1"], [key], False, 0
-server = xllamacpp.Server(params)
-print(server.listening_address, flush=True)
-sys.stdin.read()
-"""
-
 # As LocalLLM starts it where there are no Unix sockets; prints where it listens.
 WITHOUT_UNIX_SOCKET = """
 import sys
@@ -58,21 +44,6 @@ server = start(Path(sys.argv[1]), 1024, unix=False)
 print(server.listening_address, flush=True)
 sys.stdin.read()
 """
-
-
-@contextmanager
-def running(program: str, *arguments: str) -> Iterator[str]:
-    """The address that a Python `program` prints when it listens; it ends afterwards."""
-    environment = os.environ | {"OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, "-c", program, *arguments]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +217,7 @@ def _open_files() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def server(weights: Path) -> Iterator[str]:
-    with running(SERVER, str(weights), KEY) as address:
+    with running(LLAMA, str(weights), KEY, "chat") as address:
         yield address
 
 

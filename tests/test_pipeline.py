@@ -408,3 +408,12 @@ def test_forgotten_sources_come_back_with_the_next_ingest(store: Store, tree: Tr
         writer.commit()
     assert sources(store) == ["docs/b.md"]
     assert counts(run(store, folder)) == (1, 0, 1, 0)
+
+
+def test_long_rows_of_a_table_are_reported(store: Store, tree: Tree) -> None:
+    long = "word " * 300
+    folder = tree({"a.csv": f"name,note\nAnna,short\nBo,{long}\nCy,{long}\n", "b.md": long})
+    report = ingest(store, HASHED, [folder], Settings(chunk_tokens=64))
+    (cut,) = report.cut
+    assert cut["source"] == "docs/a.csv"
+    assert cut["reason"] == "rows longer than a chunk of 64 tokens, now in several: 2 (row 2 first)"

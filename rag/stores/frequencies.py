@@ -20,8 +20,8 @@ _PART = 60_000  # characters of a segment in one record: Milvus takes no more th
 def term_hash(term: str) -> int:
     """The number that stands for `term` in an engine: 32 bits, of which engines keep the highest for themselves.
 
-    Among a million terms one has the number of another with a probability of 0.0002; both then count as
-    one when frequencies are counted, never when a chunk is scored.
+    A term has the number of one of a million others with a probability of 0.0002; such two are one term
+    to the engine, when frequencies are counted and when a chunk is scored.
     """
     return min(crc32(term.encode("utf-8", "surrogatepass")), 0xFFFFFFFE)
 

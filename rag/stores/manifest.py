@@ -24,26 +24,47 @@ def from_json(text: str) -> Manifest:
     return Manifest(**json.loads(text))
 
 
+def check_embedder(held: Manifest, embedder: str, weights: str, url: str) -> None:
+    """Raise EmbedderMismatch unless the index made with `held` was filled by this very embedder."""
+    if held.embedder != embedder:
+        raise EmbedderMismatch(
+            f"the index {url} was made with the embedder {held.embedder}, not with {embedder}: "
+            f"use --embedder {held.embedder}, or {_again(url, embedder)}"
+        )
+    if held.weights != weights:
+        raise EmbedderMismatch(
+            f"the index {url} was made with {held.embedder} and weights {held.weights[:12]}, "
+            f"and this is {embedder} with weights {weights[:12]}: {_again(url, embedder)}"
+        )
+
+
 def check_same(held: Manifest, given: Manifest, url: str) -> None:
     """Raise EmbedderMismatch unless an index made with `held` can take what is made with `given`."""
-    if to_json(held) == to_json(given):
-        return
-    again = (
-        "ingest the documents again into a new index: "
-        f"rag ingest FOLDER --index {url.partition(':')[0]}:NEW --embedder {given.embedder}"
-    )
-    if held.embedder != given.embedder:
-        raise EmbedderMismatch(
-            f"the index {url} was made with the embedder {held.embedder}, not with {given.embedder}: "
-            f"use --embedder {held.embedder}, or {again}"
-        )
-    fields = ("weights", "dim", "metric", "terms", "chunker")
-    shown = [(name, _show(getattr(held, name)), _show(getattr(given, name))) for name in fields]
-    name, had, got = next(each for each in shown if each[1] != each[2])
-    raise EmbedderMismatch(
-        f"the index {url} was made with {held.embedder} and {name} {had}, "
-        f"and this is {given.embedder} with {name} {got}: {again}"
-    )
+    check_embedder(held, given.embedder, given.weights, url)
+    for name in ("dim", "metric", "terms", "chunker"):
+        had, got = _show(getattr(held, name)), _show(getattr(given, name))
+        if had != got:
+            raise EmbedderMismatch(
+                f"the index {url} was made with {held.embedder} and {name} {had}, "
+                f"and this is {given.embedder} with {name} {got}: {_again(url, given.embedder)}"
+            )
+
+
+def _again(url: str, embedder: str) -> str:
+    command = f"rag ingest FOLDER --index {another(url)} --embedder {embedder}"
+    return f"ingest the documents again into a new index: {command}"
+
+
+def another(url: str) -> str:
+    """The URL of an index called "new" (a name that every engine takes) on the engine of `url`."""
+    scheme, server, rest = url.partition("://")
+    if not server:
+        return f"{url.partition(':')[0]}:new"
+    place, _, options = rest.partition("?")
+    if scheme == "postgresql":  # the path names the database, and an option the index
+        kept = [each for each in options.split("&") if each and not each.startswith("table=")]
+        return f"{scheme}://{place}?{'&'.join([*kept, 'table=new'])}"
+    return f"{scheme}://{place.partition('/')[0]}/new{f'?{options}' if options else ''}"
 
 
 def _show(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag.stores.glob import closing
 from rag.types import Where
 
 
@@ -34,19 +35,13 @@ def sqlite_glob(pattern: str) -> str:
     out: list[str] = []
     i = 0
     while i < len(pattern):
-        if pattern[i] == "[" and (end := _closing(pattern, i)):
+        if pattern[i] == "[" and (end := closing(pattern, i)):
             out.append(_bracket(pattern[i + 1 : end]))
             i = end + 1
         else:
             out.append("[[]" if pattern[i] == "[" else pattern[i])
             i += 1
     return "".join(out)
-
-
-def _closing(pattern: str, start: int) -> int:
-    """Where the bracket opened at `start` closes, 0 if nowhere; one directly behind [ or [! is a member."""
-    first = start + 2 if pattern[start + 1 : start + 2] == "!" else start + 1
-    return max(pattern.find("]", first + 1), 0)
 
 
 def _bracket(members: str) -> str:
