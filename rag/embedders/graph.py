@@ -14,8 +14,10 @@ Source: microsoft/onnxruntime, commit 9322994, for the range of weights that can
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -188,16 +190,18 @@ def _keep(temporary: Path, path: Path) -> None:
 
 
 def session(path: Path) -> Run:
-    """The graph at `path`, ready to run from any thread. Raises ModelError, and EmbedderError in a run."""
+    """The graph at `path`, ready to run from any thread, which does all the work of its run itself.
+
+    Two batches on two threads are a quarter faster than each batch on both: nobody waits for the other
+    after every product (see `on_all_processors`). Raises ModelError, and EmbedderError in a run.
+    """
     import onnxruntime as ort
 
     ort.disable_telemetry_events()  # only its Windows builds have any
     options = ort.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # written as it is to run
-    # Threads that wait in a loop take the processor from whoever reads the files meanwhile.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # else memory is planned, and kept, for every shape that comes by
     try:
         engine = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -206,16 +210,23 @@ def session(path: Path) -> Run:
     return lambda inputs: _run(engine, inputs)
 
 
+def on_all_processors(work: Callable[[list[int]], object], batches: Sequence[list[int]]) -> None:
+    """``work(batch)`` for every batch, the last and longest first, as many at a time as there are processors."""
+    if len(batches) == 1:
+        work(batches[0])
+        return
+    for _ in _workers().map(work, reversed(batches)):
+        pass
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ThreadPoolExecutor(allowed, thread_name_prefix="rag-embed")
+
+
 def _run(engine: Any, inputs: dict[str, Array]) -> Array:
     try:
         return np.asarray(engine.run(None, inputs)[0])
     except Exception as exc:
         raise EmbedderError(f"onnxruntime could not embed a batch: {exc}") from exc
-
-
-def _threads() -> int:
-    """0, which is one for each physical core, unless this process may use fewer processors than there are."""
-    if not hasattr(os, "sched_getaffinity"):
-        return 0
-    allowed = len(os.sched_getaffinity(0))
-    return 0 if allowed == os.cpu_count() else allowed

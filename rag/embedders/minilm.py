@@ -23,6 +23,7 @@ from rag.embedders.graph import (
     derived,
     linear,
     mask,
+    on_all_processors,
     quantise,
     quantise_gelu,
     session,
@@ -70,9 +71,12 @@ class MiniLM:
     def _embed(self, texts: list[str]) -> Vectors:
         tokens = [cut(ids) for ids in self._tokens(texts)]
         vectors = np.empty((len(texts), DIM), np.float32)
-        for batch in batches([len(ids) for ids in tokens], _BUDGET, _ALIKE):
+
+        def work(batch: list[int]) -> None:
             ids, lengths = padded([tokens[i] for i in batch])
             vectors[batch] = self._run({"ids": ids, "lengths": lengths})
+
+        on_all_processors(work, list(batches([len(ids) for ids in tokens], _BUDGET, _ALIKE)))
         return vectors
 
 

@@ -15,7 +15,19 @@ from typing import Any
 import numpy as np
 
 from rag.embedders.batch import batches, clean, embed_each, padded
-from rag.embedders.graph import INT8, Array, Graph, Quantised, Run, derived, linear, mask, quantise, session
+from rag.embedders.graph import (
+    INT8,
+    Array,
+    Graph,
+    Quantised,
+    Run,
+    derived,
+    linear,
+    mask,
+    on_all_processors,
+    quantise,
+    session,
+)
 from rag.errors import ModelError
 from rag.models import model_path, weights_hash
 from rag.types import Vectors
@@ -77,8 +89,11 @@ class USE:
     def _embed(self, texts: list[str]) -> Vectors:
         tokens = [cut(ids) for ids in self._tokens(texts)]
         vectors = np.empty((len(texts), DIM), np.float32)
-        for batch in batches([len(ids) for ids in tokens], _BUDGET):
+
+        def work(batch: list[int]) -> None:
             vectors[batch] = self._embed_batch([tokens[i] for i in batch])
+
+        on_all_processors(work, list(batches([len(ids) for ids in tokens], _BUDGET)))
         return vectors
 
     def _embed_batch(self, tokens: list[list[int]]) -> Array:
