@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Protocol, runtime_checkable
 
 from rag.embedders import Embedder
 from rag.errors import StoreError
@@ -38,14 +39,24 @@ def search(
     store: Store, embedder: Embedder, question: str, k: int, weights: Weights, where: Where | None = None
 ) -> list[Hit]:
     """The `k` chunks that answer `question` best, best first."""
-    n = max(CANDIDATES, 4 * k)
     query = embedder.embed_queries([question])[0]
+    scale = getattr(embedder, "cross_script", 1.0)
     try:
-        dense, lexical, chunks = _candidates(store, query, question, n, where)
+        return _search(store, query, question, k, weights, where, scale)
     except StoreError:  # a commit may have come between the reads: once more, on what is there now
-        dense, lexical, chunks = _candidates(store, query, question, n, where)
-    across = _across(chunks, question, getattr(embedder, "cross_script", 1.0))
+        return _search(store, query, question, k, weights, where, scale)
+
+
+def _search(
+    store: Store, query: Vector, question: str, k: int, weights: Weights, where: Where | None, scale: float
+) -> list[Hit]:
+    n = max(CANDIDATES, 4 * k)
+    dense = store.dense(query, n, where)
+    lexical = store.lexical(terms(question), n, where)
+    chunks = {} if scale >= 1 or isinstance(store, _KnowsScripts) else _read(store, _ids(dense, lexical))
+    across = {} if scale >= 1 else _across(store, dense, chunks, question, scale)
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]
+    chunks = chunks or _read(store, [scored.id for scored in best])
     return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)
 
 
@@ -67,22 +78,34 @@ def together(searches: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
     return [replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1)]
 
 
-def _candidates(
-    store: Store, query: Vector, question: str, n: int, where: Where | None
-) -> tuple[list[Scored], list[Scored], dict[int, Chunk]]:
-    """What either side of the search finds, and the chunks by id."""
-    dense = store.dense(query, n, where)
-    lexical = store.lexical(terms(question), n, where)
-    ids = list(_by_id(dense) | _by_id(lexical))
-    return dense, lexical, dict(zip(ids, store.chunks(ids), strict=True))
+@runtime_checkable
+class _KnowsScripts(Protocol):
+    """A store that needs not be asked for the text of chunks to tell their script."""
+
+    def latin(self, ids: Sequence[int]) -> list[bool]: ...
 
 
-def _across(chunks: Mapping[int, Chunk], question: str, scale: float) -> dict[int, float]:
-    """The cosine's weight for the chunks in another script, where the embedder's cosines are smaller there."""
-    if scale >= 1:
-        return {}
+def _ids(dense: Sequence[Scored], lexical: Sequence[Scored]) -> list[int]:
+    return list(_by_id(dense) | _by_id(lexical))
+
+
+def _read(store: Store, ids: Sequence[int]) -> dict[int, Chunk]:
+    return dict(zip(ids, store.chunks(ids), strict=True))
+
+
+def _across(
+    store: Store, dense: Sequence[Scored], chunks: Mapping[int, Chunk], question: str, scale: float
+) -> dict[int, float]:
+    """The cosine's weight for what the dense side found in another script than the question's."""
     asked = script(question)
-    return {i: ACROSS[asked] / scale for i, chunk in chunks.items() if _script(passage(chunk)) != asked}
+    ids = [scored.id for scored in dense]
+    if isinstance(store, _KnowsScripts):
+        latin = store.latin(ids)
+    else:
+        latin = [_script(passage(chunks[i])) == "latin" for i in ids]
+    return {
+        i: ACROSS[asked] / scale for i, is_latin in zip(ids, latin, strict=True) if is_latin != (asked == "latin")
+    }
 
 
 def fuse(
@@ -107,13 +130,13 @@ def fuse(
     fused = []
     for i in cosine | bm25:
         # What the dense side did not return is given no more than any other: its floor says nothing of it.
-        near = _share(cosine[i], across.get(i, weight)) if i in cosine else _share(far, weight)
-        fused.append(Scored(i, min(1.0, near + _share(bm25.get(i, seldom), 1 - weight))))
+        near = across.get(i, weight) * _share(cosine[i]) if i in cosine else weight * _share(far)
+        fused.append(Scored(i, min(1.0, near + (1 - weight) * _share(bm25.get(i, seldom)))))
     return sorted(fused, key=lambda scored: (-scored.score, scored.id))
 
 
-def _share(score: float, weight: float) -> float:
-    return weight * min(max(score, 0.0), 1.0)
+def _share(score: float) -> float:
+    return 0.0 if score < 0.0 else min(score, 1.0)
 
 
 def _by_id(side: Sequence[Scored]) -> dict[int, float]:

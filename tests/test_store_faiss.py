@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ import pytest
 from contracts.store import DIM, MANIFEST, StoreContract, document, fill, passages, texts_of, unit
 
 from rag.errors import IndexLocked, IndexMissing, IndexVersion, StoreError
+from rag.stores.codes import width
 from rag.stores.faiss import FaissStore
+from rag.stores.postings import frequencies, read, segments
 from rag.stores.sqlite import FILE
 from rag.stores.vectors import pack
 from rag.stores.where import sqlite_glob
@@ -86,7 +89,7 @@ def test_statistics(folder: Path) -> None:
         "bytes": (folder / FILE).stat().st_size,
         "vectors": "exact, float16",
         "generation": 1,
-        "format": 1,
+        "format": 2,
     }
 
 
@@ -248,7 +251,7 @@ def test_another_version_is_an_error(folder: Path) -> None:
     db.execute("PRAGMA user_version = 99")
     db.close()
     store = FaissStore(folder)
-    with pytest.raises(IndexVersion, match=r"format 99.*format 1.*faiss:NEW"):
+    with pytest.raises(IndexVersion, match=r"format 99.*format 2.*faiss:NEW"):
         store.manifest()
     with pytest.raises(IndexVersion), store.write(MANIFEST):
         pass
@@ -415,14 +418,27 @@ def check_whole(store: FaissStore, folder: Path) -> None:
         for key, first, count in ranges:
             rows = db.execute("SELECT id, position FROM chunks WHERE document = ? ORDER BY id", (key,))
             assert rows.fetchall() == [(first + i, i) for i in range(count)]
-        vectors = dict(db.execute("SELECT first, length(data) FROM vectors"))
-        assert sum(vectors.values()) == len(ids) * DIM * 2
-        held: dict[int, list[str]] = {key: [] for key in ids}
-        for term, key in db.execute("SELECT term, doc FROM instances ORDER BY doc, offset"):
-            held[key].append(term)
-    for key, chunk in zip(ids, store.chunks(ids), strict=True):
-        assert held[key] == chunk_terms(chunk)
+        vectors = db.execute("SELECT id, data FROM vectors ORDER BY id").fetchall()
+        assert [key for key, _ in vectors] == ids
+        codes = db.execute("SELECT first, data FROM codes ORDER BY first").fetchall()
+        assert [first + i for first, data in codes for i in range(len(data) // width(DIM))] == ids
+        assert {len(data) for _, data in vectors} <= {DIM * 2}
+        check_terms(db, {key: chunk_terms(chunk) for key, chunk in zip(ids, store.chunks(ids), strict=True)})
     assert sorted(each.id for each in store.dense(unit([1, 1, 1, 1])[0], len(ids))) == ids
+
+
+def check_terms(db: sqlite3.Connection, expected: dict[int, list[str]]) -> None:
+    """The postings say which chunks hold which terms, how often, and how many chunks hold each."""
+    parts = segments(db)
+    every = [row[0] for row in db.execute("SELECT DISTINCT term FROM postings")]
+    held = {term: {int(p["id"]): int(p["count"]) for p in read(db, parts, term)} for term in every}
+    alive = {term: {key: n for key, n in found.items() if key in expected} for term, found in held.items()}
+    wanted: dict[str, dict[int, int]] = {term: {} for term in every}
+    for key, words in expected.items():
+        for term, n in Counter(words).items():
+            wanted[term][key] = n
+    assert alive == wanted
+    assert frequencies(db, parts, every) == {term: len(found) for term, found in wanted.items()}
 
 
 def test_sigkill_at_any_moment_leaves_the_last_commit(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The embedded store: a folder with one SQLite file, searched by FAISS and BM25 in memory."""
+"""The embedded store: a folder with one SQLite file, searched by FAISS and BM25."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexMissing, StoreError
+from rag.stores import coded
+from rag.stores.codes import width
 from rag.stores.lexical import Lexicon
 from rag.stores.manifest import from_json
+from rag.stores.postings import segments
 from rag.stores.sqlite import VERSION, Readers
-from rag.stores.vectors import KIND, VectorIndex, best, unpack
+from rag.stores.vectors import KIND, ExactIndex, unpack
 from rag.stores.where import sql
 from rag.stores.writer import SqliteWriter, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
@@ -37,6 +40,7 @@ class _View:
     manifest: Manifest
     ids: Ids
     lexicon: Lexicon
+    latin: npt.NDArray[np.bool_]
     allowed: dict[Where, Ids] = field(default_factory=dict)
 
 
@@ -48,7 +52,7 @@ class FaissStore:
         self._readers = Readers(self._folder)
         self._lock = threading.Lock()
         self._view: _View | None = None
-        self._vectors: tuple[str, VectorIndex] | None = None
+        self._vectors: tuple[str, ExactIndex | coded.CodedIndex] | None = None
 
     @property
     def url(self) -> str:
@@ -80,24 +84,21 @@ class FaissStore:
                     f"the question's vector has the shape {query.shape} and the index at {self._folder} "
                     f"holds vectors of {view.manifest.dim}: use --embedder {view.manifest.embedder}"
                 )
-            vectors = self._vectors_of(view)
-            vectors.sync(view.generation, view.ids, lambda last: _blocks(db, last))
             among = _allowed(db, view, where)
-        return [Scored(*found) for found in vectors.search(query, n, among)]
+            vectors = self._vectors_of(view)
+            if isinstance(vectors, ExactIndex):
+                vectors.sync(view.generation, view.ids, lambda last: _vectors(db, last))
+                found = vectors.search(query, n, among)
+            else:
+                vectors.sync(view.generation, view.ids, lambda last: _codes(db, last, width(view.manifest.dim)))
+                found = vectors.search(query, n, lambda ids: _fetch(db, ids, view.manifest.dim), among)
+        return [Scored(*each) for each in found]
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks with the best BM25 score for `terms`, best first. Raises IndexMissing."""
         with self._reading() as (db, view):
-            scores = view.lexicon.scores(db, terms)
-            among = _allowed(db, view, where)
-        if among is not None:
-            rows = np.searchsorted(view.ids, among)
-            kept = np.zeros_like(scores)
-            kept[rows] = scores[rows]
-            scores = kept
-        rows = best(scores, n) if n > 0 else np.empty(0, np.intp)
-        rows = rows[scores[rows] > 0]
-        return [Scored(*found) for found in zip(view.ids[rows].tolist(), scores[rows].tolist(), strict=True)]
+            found = view.lexicon.best(db, terms, n, _allowed(db, view, where))
+        return [Scored(*each) for each in found]
 
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order.
@@ -109,10 +110,17 @@ class FaissStore:
             for i in range(0, len(ids), _MOST_AT_ONCE):
                 found |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
         if gone := [chunk for chunk in ids if chunk not in found]:
-            raise StoreError(
-                f"the index at {self._folder} changed while it was searched (chunk {gone[0]} is gone): ask again"
-            )
+            raise self._gone(gone[0])
         return [found[chunk] for chunk in ids]
+
+    def latin(self, ids: Sequence[int]) -> list[bool]:
+        """Which of these chunks are in Latin script (`rag.text.script`). Raises as `chunks` does."""
+        with self._reading() as (_, view):
+            rows = np.searchsorted(view.ids, ids)
+            there = np.append(view.ids, 0)[rows] == ids if len(ids) else np.ones(0, np.bool_)
+            if not there.all():
+                raise self._gone(ids[int(np.argmin(there))])
+            return [bool(each) for each in view.latin[rows]]
 
     def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
         """A document with its chunks and their vectors. Raises IndexMissing, StoreError where it is not there."""
@@ -126,8 +134,8 @@ class FaissStore:
             chunks: dict[int, Chunk] = {}
             for i in range(0, len(ids), _MOST_AT_ONCE):
                 chunks |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
-            blocks = "SELECT data FROM vectors WHERE first BETWEEN ? AND ? ORDER BY first"
-            data = b"".join(row[0] for row in db.execute(blocks, (ids.start, ids.stop - 1)))
+            query = "SELECT data FROM vectors WHERE id BETWEEN ? AND ? ORDER BY id"
+            data = b"".join(row[0] for row in db.execute(query, (ids.start, ids.stop - 1)))
             dim = from_json(db.execute("SELECT manifest FROM state").fetchone()[0]).dim
         return document, [chunks[each] for each in ids], unpack(data, dim)
 
@@ -144,7 +152,7 @@ class FaissStore:
             "documents": documents,
             "chunks": int(chunks),
             "bytes": self._readers.size(),
-            "vectors": KIND,
+            "vectors": KIND if chunks < coded.FROM else coded.KIND,
             "generation": generation,
             "format": VERSION,
         }
@@ -161,6 +169,11 @@ class FaissStore:
         with self._readers.transaction() as db:
             yield db, self._view_of(db)
 
+    def _gone(self, chunk: int) -> StoreError:
+        return StoreError(
+            f"the index at {self._folder} changed while it was searched (chunk {chunk} is gone): ask again"
+        )
+
     def _view_of(self, db: sqlite3.Connection) -> _View:
         name, generation = db.execute("SELECT name, generation FROM state").fetchone()
         with self._lock:
@@ -172,19 +185,22 @@ class FaissStore:
                 self._view = view
             return view
 
-    def _vectors_of(self, view: _View) -> VectorIndex:
+    def _vectors_of(self, view: _View) -> ExactIndex | coded.CodedIndex:
+        """What searches as many vectors as there are: their number decides, each time anew."""
+        kind = ExactIndex if len(view.ids) < coded.FROM else coded.CodedIndex
         with self._lock:
-            if self._vectors is None or self._vectors[0] != view.name:
-                self._vectors = view.name, VectorIndex(view.manifest.dim)
+            if self._vectors is None or self._vectors[0] != view.name or type(self._vectors[1]) is not kind:
+                self._vectors = view.name, kind(view.manifest.dim)
             return self._vectors[1]
 
 
 def _read_view(db: sqlite3.Connection) -> _View:
     name, generation, manifest = db.execute("SELECT name, generation, manifest FROM state").fetchone()
-    rows = db.execute("SELECT first, chunks, lengths FROM documents ORDER BY first").fetchall()
+    rows = db.execute("SELECT first, chunks, lengths, scripts FROM documents ORDER BY first").fetchall()
     ids = _spread([row[:2] for row in rows])
     lengths = np.frombuffer(b"".join(row[2] for row in rows), "<u4").astype(np.float32)
-    return _View(name, generation, from_json(manifest), ids, Lexicon(ids, lengths))
+    latin = np.frombuffer(b"".join(row[3] for row in rows), np.bool_)
+    return _View(name, generation, from_json(manifest), ids, Lexicon(ids, lengths, segments(db)), latin)
 
 
 def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
@@ -194,8 +210,24 @@ def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
     return np.repeat(firsts - before, counts) + np.arange(counts.sum())
 
 
-def _blocks(db: sqlite3.Connection, last: int) -> Iterator[tuple[int, bytes]]:
-    yield from db.execute("SELECT first, data FROM vectors WHERE first > ? ORDER BY first", (last,))
+def _vectors(db: sqlite3.Connection, last: int) -> Iterator[tuple[Ids, bytes]]:
+    """The vectors of chunks behind `last`, many at once."""
+    rows = db.execute("SELECT id, data FROM vectors WHERE id > ? ORDER BY id", (last,))
+    while some := rows.fetchmany(_MOST_AT_ONCE):
+        yield np.array([each[0] for each in some], np.int64), b"".join(each[1] for each in some)
+
+
+def _codes(db: sqlite3.Connection, last: int, size: int) -> Iterator[tuple[Ids, bytes]]:
+    """The codes of chunks behind `last`."""
+    for first, data in db.execute("SELECT first, data FROM codes WHERE first > ? ORDER BY first", (last,)):
+        yield np.arange(first, first + len(data) // size), data
+
+
+def _fetch(db: sqlite3.Connection, ids: Ids, dim: int) -> tuple[Ids, Vectors]:
+    """The vectors of these chunks, ascending."""
+    query = "SELECT id, data FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    rows = db.execute(query, (json.dumps(ids.tolist()),)).fetchall()
+    return np.array([each[0] for each in rows], np.int64), unpack(b"".join(each[1] for each in rows), dim)
 
 
 def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | None:

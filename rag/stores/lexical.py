@@ -1,4 +1,4 @@
-"""BM25 over the postings that FTS5 keeps. Pure functions, but for the cache of postings."""
+"""BM25: the formula, and the search for the chunks that have most of it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag.stores.postings import frequencies, read
+from rag.stores.vectors import best
+
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 # Source: Robertson et al., Okapi at TREC-3 (1994). The idf is Lucene's, log(1 + …), which is above zero
-# for every term; FTS5's own bm25() gives a term of more than half the chunks no weight at all, so that
-# an index of two or three files could not be searched. That function also takes some 2 µs a posting.
+# for every term, so that an index of two or three files can be searched.
 K1, B = 1.2, 0.75
 MOST_TERMS = 64  # of a question: the rarest
-_MOST_POSTINGS = 8_000_000  # in the cache, 8 bytes each
+_MOST_POSTINGS = 16_000_000  # in the cache, 5 bytes each
+_NARROWED_FROM = 2000  # chunks that hold a term: below, its postings are added in the time it takes to look
+_ROUNDING = 1e-5  # float32 sums err by far less than this share
 
 
 def idf(total: int, frequency: int) -> float:
     """The weight of a term that `frequency` of `total` chunks hold."""
     return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
-
-
-def weights(counts: npt.NDArray[np.int64], lengths: Floats, average: float, total: int) -> Floats:
-    """BM25 of one term for the chunks that hold it, from its `counts` there and their `lengths` in terms."""
-    tf = counts * (K1 + 1) / (counts + K1 * (1 - B + B * lengths / average))
-    return (idf(total, len(counts)) * tf).astype(np.float32)
 
 
 def bound(total: int, frequencies: Sequence[int]) -> float:
@@ -41,51 +39,71 @@ def bound(total: int, frequencies: Sequence[int]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Where a term stands: rows (positions among the index's chunks) and the BM25 it gives to each."""
+    """Where a term stands: rows (positions among the index's chunks), ascending, and how often in each."""
 
     rows: npt.NDArray[np.int32]
-    weights: Floats
+    counts: npt.NDArray[np.uint8]
 
 
 class Lexicon:
-    """The postings of the terms asked for lately, for one generation of the index; safe in threads."""
+    """Finds chunks by their terms, in one generation of the index; safe in threads.
 
-    def __init__(self, ids: Ids, lengths: Floats) -> None:
+    Keeps the postings of the terms asked for lately.
+    """
+
+    def __init__(self, ids: Ids, lengths: Floats, segments: Sequence[int]) -> None:
         self._ids = ids
-        self._lengths = lengths
-        self._average = max(float(lengths.mean()) if len(lengths) else 0.0, 1.0)
+        self._segments = segments
+        average = max(float(lengths.mean()) if len(lengths) else 0.0, 1.0)
+        self._norms = (K1 * (1 - B + B / average * lengths)).astype(np.float32)
+        self._places = _places(ids)
         self._cache: OrderedDict[str, Postings] = OrderedDict()
         self._held = 0
         self._lock = threading.Lock()
 
-    def scores(self, db: sqlite3.Connection, terms: Sequence[str]) -> Floats:
-        """``(chunks,)`` BM25 of every chunk for `terms`, each counted once, as a share of `bound`.
+    def best(
+        self, db: sqlite3.Connection, terms: Sequence[str], n: int, among: Ids | None = None
+    ) -> list[tuple[int, float]]:
+        """The `n` chunks (of `among`, ascending ids) with the best BM25 for `terms`, best first, as (id, score).
 
-        `db` is in a read transaction of this generation.
+        A score is a share of `bound`; each term counts once. `db` is in a read transaction of this generation.
         """
-        found = [self._postings(db, term) for term in _rarest(db, terms)]
-        if not found:
-            return np.zeros(len(self._ids), np.float32)
-        rows = np.concatenate([postings.rows for postings in found])
-        each = np.concatenate([postings.weights for postings in found])
-        best = bound(len(self._ids), [len(postings.rows) for postings in found])
-        return (np.bincount(rows, each, minlength=len(self._ids)) / best).astype(np.float32)
+        counted = self._counted(db, terms)
+        weights = {term: idf(len(self._ids), count) for term, count in counted.items() if count}
+        if n < 1 or not weights:
+            return []
+        allowed = None if among is None else np.isin(self._ids, among, assume_unique=True)
+        scoring = _Scoring(self._norms, n, allowed)
+        rarest_first = sorted(weights, key=counted.__getitem__)
+        for i, term in enumerate(rarest_first):
+            # Source: Turtle and Flood, Query evaluation: strategies and optimizations (1995), "max score".
+            if scoring.narrow(counted[term], (K1 + 1) * sum(weights[each] for each in rarest_first[i:])):
+                scoring.add_to_found(self._postings(db, term), weights[term])
+            else:
+                scoring.add(self._postings(db, term), weights[term])
+        rows, scores = scoring.best()
+        scores = scores / bound(len(self._ids), list(counted.values()))
+        return list(zip(self._ids[rows].tolist(), scores.tolist(), strict=True))
+
+    def _counted(self, db: sqlite3.Connection, terms: Sequence[str]) -> dict[str, int]:
+        """`terms` without repetition, and how many chunks hold each; of more than MOST_TERMS, the rarest."""
+        counted = frequencies(db, self._segments, dict.fromkeys(terms))
+        if len(counted) <= MOST_TERMS:
+            return counted
+        held = sorted((term for term, count in counted.items() if count), key=counted.__getitem__)
+        return {term: counted[term] for term in held[:MOST_TERMS]}
 
     def _postings(self, db: sqlite3.Connection, term: str) -> Postings:
         with self._lock:
             if (known := self._cache.get(term)) is not None:
                 self._cache.move_to_end(term)
                 return known
-        return self._keep(term, self._read(db, term))
-
-    def _read(self, db: sqlite3.Connection, term: str) -> Postings:
-        """The term's postings from FTS5, as one string: a row of SQLite for each would cost far more."""
-        text = db.execute("SELECT group_concat(doc) FROM instances WHERE term = ?", (term,)).fetchone()[0]
-        places = np.fromstring(text or "", dtype=np.int64, sep=",")
-        starts = np.flatnonzero(np.diff(places, prepend=-1))  # they come in order of chunk
-        counts = np.diff(starts, append=len(places))
-        rows = np.searchsorted(self._ids, places[starts])
-        return Postings(rows.astype(np.int32), weights(counts, self._lengths[rows], self._average, len(self._ids)))
+        found = read(db, self._segments, term)
+        rows = self._places[np.minimum(found["id"], len(self._places) - 1)]
+        there = rows >= 0
+        if not there.all():
+            found, rows = found[there], rows[there]
+        return self._keep(term, Postings(rows, found["count"].copy()))
 
     def _keep(self, term: str, postings: Postings) -> Postings:
         with self._lock:
@@ -97,14 +115,66 @@ class Lexicon:
         return postings
 
 
-def _rarest(db: sqlite3.Connection, terms: Sequence[str]) -> list[str]:
-    """`terms` without repetition; of more than MOST_TERMS, those that the fewest chunks hold."""
-    distinct = list(dict.fromkeys(terms))
-    if len(distinct) <= MOST_TERMS:
-        return distinct
-    frequency = {
-        term: row[0]
-        for term in distinct
-        if (row := db.execute("SELECT doc FROM vocabulary WHERE term = ?", (term,)).fetchone())
-    }
-    return sorted(frequency, key=frequency.__getitem__)[:MOST_TERMS]
+def _places(ids: Ids) -> npt.NDArray[np.int32]:
+    """The row of each id, -1 for one that is gone; the last place is for whatever lies behind."""
+    places = np.full(int(ids[-1]) + 2 if len(ids) else 1, -1, np.int32)
+    places[ids] = np.arange(len(ids), dtype=np.int32)
+    return places
+
+
+class _Scoring:
+    """Scores in the making, for one question."""
+
+    def __init__(self, norms: Floats, n: int, allowed: npt.NDArray[np.bool_] | None) -> None:
+        self._norms = norms
+        self._n = n
+        self._allowed = allowed
+        self._scores = np.zeros(len(norms), np.float32)
+        self._found: list[npt.NDArray[np.int32]] = []
+        self._narrowed = False
+
+    def add(self, postings: Postings, weight: float) -> None:
+        """Add a term to every chunk that holds it."""
+        rows, counts = postings.rows, postings.counts
+        if self._allowed is not None:
+            kept = self._allowed[rows]
+            rows, counts = rows[kept], counts[kept]
+        self._found.append(rows[self._scores[rows] == 0])
+        self._scores[rows] += self._gain(rows, counts, weight)
+
+    def narrow(self, frequency: int, most: float) -> bool:
+        """Whether a chunk not found so far has no chance, since what is left of the terms adds `most` at most.
+
+        Of the found ones, those without a chance are let go. Not tried before a term that is read faster.
+        """
+        found = sum(map(len, self._found))
+        if not self._narrowed and (frequency < _NARROWED_FROM or found < self._n):
+            return False
+        if found < self._n:
+            return self._narrowed
+        rows = np.concatenate(self._found)
+        scores = self._scores[rows]
+        needed = np.partition(scores, len(rows) - self._n)[len(rows) - self._n] - most * _ROUNDING
+        if self._narrowed or needed > most:
+            self._found = [rows[scores + most >= needed]]
+            self._narrowed = True
+        return self._narrowed
+
+    def add_to_found(self, postings: Postings, weight: float) -> None:
+        """Add a term to the chunks found so far."""
+        rows = np.concatenate(self._found)
+        places = np.minimum(np.searchsorted(postings.rows, rows), len(postings.rows) - 1)
+        held = postings.rows[places] == rows
+        rows = rows[held]
+        self._scores[rows] += self._gain(rows, postings.counts[places[held]], weight)
+
+    def best(self) -> tuple[npt.NDArray[np.int32], Floats]:
+        """Rows and scores of the best, best first; of equals the first row."""
+        rows = np.sort(np.concatenate(self._found))
+        scores = self._scores[rows]
+        chosen = best(scores, self._n)
+        return rows[chosen], scores[chosen]
+
+    def _gain(self, rows: npt.NDArray[np.int32], counts: npt.NDArray[np.uint8], weight: float) -> Floats:
+        counted = counts.astype(np.float32)
+        return np.float32(weight * (K1 + 1)) * counted / (counted + self._norms[rows])

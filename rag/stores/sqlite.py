@@ -13,29 +13,30 @@ from urllib.parse import quote
 from rag.errors import IndexMissing, IndexVersion, StoreError
 
 FILE = "ragstone.sqlite"
-VERSION = 1  # of the schema, in the file's user_version
+VERSION = 2  # of the schema, in the file's user_version
 _APPLICATION = 0x52414753  # "RAGS", in the file's application_id
 
 # Chunk ids are given out by `state.next` and never again, and a document's are consecutive from `first`:
 # a reader that knows some chunks finds the new ones behind the last it has, and the gone ones by absence.
 # `generation` counts commits; `name` tells apart two indexes that stood in one folder, one after the other.
-# `lengths` are the chunks' numbers of terms (uint32, little-endian); `vectors` are float16 rows of up to
-# BLOCK chunks, the first of which has the id `first`.
-# The ascii tokenizer splits at ASCII punctuation and leaves every other character alone, so that a term of
-# letters and digits of any script, the newest included, stays whole.
+# `lengths` are the chunks' numbers of terms (uint32, little-endian), `scripts` one byte a chunk, 1 for Latin;
+# `vectors` are float16 rows; `codes` those of `rag.stores.codes`, of up to BLOCK chunks, the first of which has
+# the id `first`; `postings` are those of `rag.stores.postings`, and a segment's `frequency` is what it adds to the
+# number of chunks that hold a term.
 _SCHEMA = """
 CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, manifest TEXT NOT NULL,
     generation INTEGER NOT NULL, next INTEGER NOT NULL);
 CREATE TABLE documents (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, type TEXT NOT NULL,
-    chunks INTEGER NOT NULL, first INTEGER NOT NULL, lengths BLOB NOT NULL);
+    chunks INTEGER NOT NULL, first INTEGER NOT NULL, lengths BLOB NOT NULL,
+    scripts BLOB NOT NULL);
 CREATE TABLE chunks (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, position INTEGER NOT NULL,
     page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL);
-CREATE TABLE vectors (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
-CREATE VIRTUAL TABLE terms USING fts5(body, content='', columnsize=0, tokenize='ascii');
-CREATE VIRTUAL TABLE instances USING fts5vocab('terms', 'instance');
-CREATE VIRTUAL TABLE vocabulary USING fts5vocab('terms', 'row');
-INSERT INTO terms(terms, rank) VALUES ('hashsize', 16000000)"""
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE codes (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE segments (id INTEGER PRIMARY KEY, size INTEGER NOT NULL);
+CREATE TABLE postings (segment INTEGER NOT NULL, term TEXT NOT NULL, frequency INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY (segment, term)) WITHOUT ROWID"""
 
 _WORDS = {
     sqlite3.SQLITE_FULL: "there is no space left for the index at {0}: free some and run the command again; "

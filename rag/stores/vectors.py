@@ -1,4 +1,4 @@
-"""The vector side of the embedded store: a FAISS index in memory, made from the vectors in SQLite."""
+"""The vector side of the embedded store: the exact search, over vectors in memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from rag.types import Vector, Vectors
 
 Ids = npt.NDArray[np.int64]
 
+Load = Callable[[int], Iterable[tuple[Ids, bytes]]]
+"""What is stored behind a chunk id: ids, ascending, and their rows."""
+
 KIND = "exact, float16"
-BLOCK = 1024  # vectors in one row of SQLite, at most
 
 
 def pack(vectors: Vectors) -> bytes:
@@ -41,7 +43,7 @@ def best(scores: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.intp]:
     return rows[np.argsort(-scores[rows], kind="stable")][:n]
 
 
-class VectorIndex:
+class ExactIndex:
     """Exact search over float16 vectors. Rows lie in order of chunk id; any thread may search or `sync`.
 
     FAISS keeps these vectors in the very form SQLite does, so that loading is copying: a second file
@@ -58,10 +60,9 @@ class VectorIndex:
         self._generation = -1
         self._gate = _Gate()
 
-    def sync(self, generation: int, ids: Ids, load: Callable[[int], Iterable[tuple[int, bytes]]]) -> None:
+    def sync(self, generation: int, ids: Ids, load: Load) -> None:
         """Hold the vectors of exactly these chunks (ascending), unless a newer generation is held already.
 
-        ``load(last)`` gives the stored blocks behind chunk id `last`, as (id of the first, vectors).
         Since ids are never given twice, what is new lies behind the last one that is held.
         """
         if generation <= self._generation:
@@ -85,12 +86,11 @@ class VectorIndex:
             self._index.remove_ids(self._faiss.IDSelectorBitmap(len(mask), self._faiss.swig_ptr(gone)))
             self._ids = self._ids[mask]
 
-    def _append(self, blocks: Iterable[tuple[int, bytes]]) -> None:
+    def _append(self, blocks: Iterable[tuple[Ids, bytes]]) -> None:
         fresh = []
-        for first, data in blocks:
-            codes = np.frombuffer(data, np.uint8).reshape(-1, 2 * self._dim)
-            self._index.add_sa_codes(codes)
-            fresh.append(np.arange(first, first + len(codes)))
+        for ids, data in blocks:
+            self._index.add_sa_codes(np.frombuffer(data, np.uint8).reshape(-1, 2 * self._dim))
+            fresh.append(ids)
         self._ids = np.concatenate([self._ids, *fresh])
 
     def search(self, query: Vector, n: int, among: Ids | None = None) -> list[tuple[int, float]]:

@@ -16,10 +16,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.errors import IndexLocked, IndexVersion, StoreError
+from rag.stores.coded import BLOCK
+from rag.stores.codes import encode
 from rag.stores.manifest import check_same, from_json, to_json
+from rag.stores.postings import PostingsWriter
 from rag.stores.sqlite import FILE, check_format, connect_to_write, create_tables, in_words
-from rag.stores.vectors import BLOCK, pack
-from rag.text import TERMS, chunk_terms
+from rag.stores.vectors import pack
+from rag.text import TERMS, chunk_terms, passage, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
 _LOCK = "writer.lock"
@@ -97,6 +100,7 @@ class SqliteWriter:
         self._next = 1
         self._changed = False
         self._failed = False
+        self._postings = PostingsWriter(db)
 
     def begin(self) -> None:
         """Open the first transaction; in an empty file, lay the schema and write the manifest in it."""
@@ -120,23 +124,21 @@ class SqliteWriter:
         self._check_vectors(document.source, len(chunks), vectors)
         terms = [chunk_terms(chunk) for chunk in chunks]
         lengths = np.array([len(each) for each in terms], "<u4").tobytes()
+        scripts = bytes(script(passage(chunk)) == "latin" for chunk in chunks)
         with self._step():
             self._delete(document.source)
             first = self._next
             self._next += len(chunks)
             self._db.execute(
-                "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths,"
+                " scripts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (document.source, document.path, document.sha256, document.size, document.modified,
-                 document.type, len(chunks), first, lengths),
+                 document.type, len(chunks), first, lengths, scripts),
             )  # fmt: skip
             (key,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
             self._insert_chunks(key, first, chunks)
             self._insert_vectors(first, vectors)
-            self._db.executemany(
-                "INSERT INTO terms (rowid, body) VALUES (?, ?)",
-                ((first + i, " ".join(each)) for i, each in enumerate(terms)),
-            )
+            self._postings.add(first, terms)
 
     def remove(self, sources: Iterable[str]) -> int:
         """Take these sources out; how many there were."""
@@ -147,6 +149,7 @@ class SqliteWriter:
         """Make everything since the last commit visible to readers, in one step that survives a power cut."""
         if self._failed or self._changed:
             with self._step():
+                self._postings.flush()
                 self._db.execute("UPDATE state SET generation = generation + 1, next = ?", (self._next,))
                 self._db.execute("COMMIT")
                 self._changed = False
@@ -202,9 +205,10 @@ class SqliteWriter:
         self._changed = True
 
     def _insert_vectors(self, first: int, vectors: Vectors) -> None:
+        self._db.executemany("INSERT INTO vectors VALUES (?, ?)", enumerate(map(pack, vectors), first))
         self._db.executemany(
-            "INSERT INTO vectors VALUES (?, ?)",
-            ((first + i, pack(vectors[i : i + BLOCK])) for i in range(0, len(vectors), BLOCK)),
+            "INSERT INTO codes VALUES (?, ?)",
+            ((first + i, encode(vectors[i : i + BLOCK]).tobytes()) for i in range(0, len(vectors), BLOCK)),
         )
 
     def _delete(self, source: str) -> int:
@@ -214,14 +218,12 @@ class SqliteWriter:
             return 0
         key, first, count = found
         ids = (first, first + count - 1)
-        rows = self._db.execute("SELECT id, heading, text FROM chunks WHERE id BETWEEN ? AND ?", ids).fetchall()
-        # FTS5 keeps no copy of the terms: to take them out it must be told what they were.
-        self._db.executemany(
-            "INSERT INTO terms (terms, rowid, body) VALUES ('delete', ?, ?)",
-            ((chunk, " ".join(_terms(source, heading, text))) for chunk, heading, text in rows),
-        )
+        rows = self._db.execute("SELECT heading, text FROM chunks WHERE id BETWEEN ? AND ?", ids).fetchall()
+        for heading, text in rows:
+            self._postings.remove(_terms(source, heading, text))
         self._db.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", ids)
-        self._db.execute("DELETE FROM vectors WHERE first BETWEEN ? AND ?", ids)
+        self._db.execute("DELETE FROM vectors WHERE id BETWEEN ? AND ?", ids)
+        self._db.execute("DELETE FROM codes WHERE first BETWEEN ? AND ?", ids)
         self._db.execute("DELETE FROM documents WHERE id = ?", (key,))
         self._changed = True
         return 1

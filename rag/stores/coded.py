@@ -1,0 +1,96 @@
+"""The vector side of the embedded store for many chunks: a scan of one bit a dimension, the best compared exactly.
+
+Nothing is trained and no graph is kept, so that adding and taking out cost what they hold, and no number of
+changes makes a search worse. In memory are the codes alone: 112 bytes for 896 dimensions.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.stores.codes import Codes, encode, estimate, width
+from rag.stores.vectors import Ids, Load, best
+from rag.types import Vector, Vectors
+
+KIND = "codes of 1 bit a dimension, best of them by float16"
+FROM = 20_000
+"""Chunks from which codes are searched faster than vectors, and loaded faster (`benchmarks/SCALE.md`)."""
+BLOCK = 1024  # codes in one row of SQLite, at most
+
+# At least, and for each one asked for; what recall they give is in `benchmarks/SCALE.md`.
+_NEAR = 1000, 10  # codes nearest by Hamming distance that are looked at again
+_NEARER = 250, 2.5  # of those, by `estimate`, that are compared exactly
+_SHARE = 250_000  # codes that are worth a thread of their own
+
+Fetch = Callable[[Ids], tuple[Ids, Vectors]]
+"""Stored vectors of these chunks, those that are there."""
+
+
+class CodedIndex:
+    """Codes of all chunks in order of id. Any thread may search or `sync`: what is held is never changed."""
+
+    def __init__(self, dim: int) -> None:
+        self._held: tuple[int, Ids, Codes] = -1, np.empty(0, np.int64), np.empty((0, width(dim)), np.uint8)
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
+
+    def sync(self, generation: int, ids: Ids, load: Load) -> None:
+        """Hold the codes of exactly these chunks (ascending), unless a newer generation is held already."""
+        with self._lock:
+            held, had, codes = self._held
+            if generation <= held:
+                return
+            kept = np.isin(had, ids, assume_unique=True)
+            fresh = list(load(int(had[-1]) if len(had) else 0))
+            parts = [np.frombuffer(data, np.uint8).reshape(-1, codes.shape[1]) for _, data in fresh]
+            old = codes if kept.all() else codes[kept]
+            self._held = (
+                generation,
+                np.concatenate([had[kept], *(new for new, _ in fresh)]),
+                np.concatenate([old, *parts]) if parts else old,
+            )
+
+    def search(self, query: Vector, n: int, fetch: Fetch, among: Ids | None = None) -> list[tuple[int, float]]:
+        """Nearly all of the `n` nearest chunks, as (id, cosine), best first; `among` (ascending) are allowed."""
+        _, ids, codes = self._held
+        if among is not None:
+            rows = np.flatnonzero(np.isin(ids, among, assume_unique=True))
+            ids, codes = ids[rows], codes[rows]
+        if n < 1 or not len(ids):
+            return []
+        near = self._near(encode(query[None]), codes, max(_NEAR[0], _NEAR[1] * n))
+        nearer = near[best(estimate(query, codes[near]), max(_NEARER[0], int(_NEARER[1] * n)))]
+        found, vectors = fetch(np.sort(ids[nearer]))
+        scores = vectors @ query
+        rows = best(scores, n)
+        return list(zip(found[rows].tolist(), np.clip(scores[rows], -1, 1).tolist(), strict=True))
+
+    def _near(self, code: Codes, codes: Codes, n: int) -> npt.NDArray[np.int64]:
+        """Rows of the `n` codes nearest to `code`, ascending."""
+        if n >= len(codes):
+            return np.arange(len(codes))
+        parts = max(1, min(len(codes) // _SHARE, os.cpu_count() or 1))
+        edges = np.linspace(0, len(codes), parts + 1).astype(np.int64).tolist()
+        pieces = [(start, codes[start:end]) for start, end in pairwise(edges)]
+        if parts == 1:
+            return np.sort(_scan(code, codes, n)[1])
+        found = list(self._threads.map(lambda piece: _scan(code, piece[1], n), pieces))
+        rows = np.concatenate([each[1] + start for (start, _), each in zip(pieces, found, strict=True)])
+        order = np.argpartition(np.concatenate([each[0] for each in found]), n - 1)[:n]
+        return np.sort(rows[order])
+
+
+def _scan(code: Codes, codes: Codes, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Distances and rows of the `n` codes nearest to `code`."""
+    import faiss  # heavy, and all but dense search does without
+
+    faiss.omp_set_num_threads(1)  # of this thread: one question is one thread's work
+    distances, rows = faiss.knn_hamming(code, codes, min(n, len(codes)))
+    return distances[0], rows[0]
