@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from langchain_text_splitters import RecursiveCharacterTextSplitter
-
 from rag.text import passage
 from rag.types import Chunk, Heading, Page
 
@@ -101,6 +99,9 @@ def _has_body(body: str, title: str) -> bool:
 
 def _split(text: str, start: int, end: int, room: int, length: Callable[[str], int]) -> Iterator[tuple[int, int]]:
     """Spans of the pieces that LangChain's recursive splitter makes of ``text[start:end]``."""
+    from langchain_text_splitters import RecursiveCharacterTextSplitter  # a third of a second, which an ingest
+    # that finds nothing new does not spend
+
     splitter = RecursiveCharacterTextSplitter(
         separators=list(SEPARATORS),
         is_separator_regex=True,

@@ -89,6 +89,9 @@ class Indexer:
 
     def flush(self) -> None:
         """Embed and commit what is waiting."""
+        if not self._waiting:  # the models are not loaded for nothing
+            self.writer.commit()
+            return
         chunks = [chunk for _, waiting in self._waiting for chunk in waiting]
         try:
             vectors = self.embedder.embed_documents([passage(chunk) for chunk in chunks])
@@ -183,12 +186,12 @@ class _Run:
 
     def _gone(self, root: Path, unseen: Sequence[Path]) -> list[str]:
         """The sources under `root` that were not found, those in folders that could not be read aside."""
+        missing = [source for source, document in self.known.items() if document.path not in self.names]
+        paths = {source: Path(self.known[source].path) for source in missing}
         return [
             source
-            for source, document in self.known.items()
-            if (path := Path(document.path)).is_relative_to(root)
-            and document.path not in self.names
-            and not any(path.is_relative_to(folder) for folder in unseen)
+            for source, path in paths.items()
+            if path.is_relative_to(root) and not any(path.is_relative_to(folder) for folder in unseen)
         ]
 
     def _name(self, root: Path, file: File) -> str:

@@ -19,13 +19,14 @@ import pytest
 from contracts.store import DIM, MANIFEST, StoreContract, document, fill, passages, texts_of, unit
 
 from rag.errors import IndexLocked, IndexMissing, IndexVersion, StoreError
-from rag.stores.codes import width
+from rag.stores.codes import encode, estimate, rotated, width
 from rag.stores.faiss import FaissStore
+from rag.stores.lexical import _Scoring
 from rag.stores.postings import frequencies, read, segments
 from rag.stores.sqlite import FILE
 from rag.stores.vectors import pack
 from rag.stores.where import sqlite_glob
-from rag.text import TERMS, chunk_terms, terms
+from rag.text import TERMS, chunk_terms, passage, script, terms
 from rag.types import Manifest, Where
 
 ROOT = Path(__file__).parents[1]
@@ -467,4 +468,147 @@ def test_sigkill_at_any_moment_leaves_the_last_commit(tmp_path: Path) -> None:
         fill(writer)
         writer.commit()
     assert texts_of(store, store.lexical(["ref"], 1)) == ["A ref holds one value."]
+    store.close()
+
+
+# Many chunks: codes and merged segments
+
+CODED = Manifest("hashed", "w", 256, terms=TERMS)
+
+
+def clustered(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Unit vectors in groups, as texts on one subject lie."""
+    centres = rng.standard_normal((n // 50 + 1, CODED.dim)).astype(np.float32)
+    return unit(*(centres[rng.integers(len(centres), size=n)] + 0.7 * rng.standard_normal((n, CODED.dim))))
+
+
+def test_codes_find_what_exact_search_finds_after_churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """recall@10 is at least .95 when new, after 30 % was replaced and some removed, and in a new process' eyes."""
+    monkeypatch.setattr("rag.stores.coded.FROM", 1000)
+    monkeypatch.setattr("rag.stores.coded._SHARE", 2000)  # more than one thread
+    rng = np.random.default_rng(23)
+    store, vectors = FaissStore(tmp_path), clustered(rng, 9000)
+    by_source = {f"{i}.md": vectors[30 * i : 30 * i + 30] for i in range(300)}
+
+    def put(sources: list[str]) -> None:
+        with store.write(CODED) as writer:
+            for source in sources:
+                texts = [f"{source} {i}" for i in range(len(by_source[source]))]
+                writer.put(document(source), passages(source, texts), by_source[source])
+            writer.commit()
+
+    def recall(searched: FaissStore) -> float:
+        names = [f"{source} {i}" for source, rows in by_source.items() for i in range(len(rows))]
+        every = np.concatenate(list(by_source.values()))
+        shares = []
+        for question in unit(*(every[:40] + 0.05 * rng.standard_normal((40, CODED.dim)))):
+            exact = {names[row] for row in np.argsort(-(every @ question))[:10]}
+            found = searched.dense(question, 10)
+            assert [s.score for s in found] == sorted((s.score for s in found), reverse=True)
+            assert found[0].score == pytest.approx(float((every @ question).max()), abs=1e-3)
+            shares.append(len(exact & set(texts_of(searched, found))) / 10)
+        return float(np.mean(shares))
+
+    put(list(by_source))
+    assert str(store.statistics()["vectors"]).startswith("codes of 1 bit")
+    assert recall(store) >= 0.95
+    changed = [f"{i}.md" for i in rng.permutation(300)[:90]]
+    for source in changed:
+        by_source[source] = clustered(rng, 30)
+        put([source])
+    with store.write(CODED) as writer:
+        gone = [f"{i}.md" for i in range(0, 300, 17)]
+        assert writer.remove(gone) == len(gone)
+        writer.commit()
+    by_source = {source: rows for source, rows in by_source.items() if source not in gone}
+    assert recall(store) >= 0.95
+    fresh = FaissStore(tmp_path)
+    assert recall(fresh) >= 0.95
+    question = by_source["1.md"][0]
+    allowed = fresh.dense(question, 10, Where(source="1*.md"))
+    expected = np.sort(np.concatenate([v for s, v in by_source.items() if s.startswith("1")]) @ question)[:-11:-1]
+    assert [each.score for each in allowed] == pytest.approx(expected.tolist(), abs=1e-3)
+    with store.write(CODED) as writer:  # few are left: exact again
+        writer.remove([source for source in by_source if not source.startswith("29")])
+        writer.commit()
+    assert store.statistics()["vectors"] == "exact, float16"
+    by_source = {source: rows for source, rows in by_source.items() if source.startswith("29")}
+    assert recall(store) >= 0.99
+    for each in (store, fresh):
+        each.close()
+
+
+def test_a_rotation_keeps_angles_and_codes_are_its_signs() -> None:
+    for dim in (4, 5, 384, 512, 896):
+        turned = rotated(np.eye(dim, dtype=np.float32))
+        assert np.abs(turned @ turned.T - np.eye(dim)).max() < 1e-5
+    rng = np.random.default_rng(1)
+    vectors = unit(*rng.standard_normal((300, 896)))
+    codes = encode(vectors)
+    assert codes.shape == (300, width(896))
+    expected = rotated(vectors[:1])[0] @ np.where(rotated(vectors) > 0, 1, -1).T
+    assert estimate(vectors[0], codes) == pytest.approx(expected, abs=1e-3)
+    assert int(np.argmax(estimate(vectors[7], codes))) == 7
+
+
+def test_merged_segments_are_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small commits, so that segments are merged tier upon tier, with documents replaced in between."""
+    monkeypatch.setattr("rag.stores.postings._TIER", 40)
+    monkeypatch.setattr("rag.stores.postings._FAN", 3)
+    monkeypatch.setattr("rag.stores.postings._MOST_HELD", 200)
+    chance = random.Random(4)
+    words = [f"w{int(chance.paretovariate(0.6)) % 300}" for _ in range(2000)] + ["组件", "数据"] * 40
+    store = FaissStore(tmp_path)
+    for turn in range(120):
+        with store.write(MANIFEST) as writer:
+            for _ in range(chance.randrange(1, 4)):
+                source = f"{chance.randrange(25)}.md"
+                if chance.random() < 0.2:
+                    writer.remove([source])
+                    continue
+                texts = [" ".join(chance.choices(words, k=12)) for _ in range(chance.randrange(1, 9))]
+                writer.put(document(source), passages(source, texts), unit(*[[1, 0, 0, 0]] * len(texts)))
+            writer.commit()
+        if turn % 20 == 19:
+            check_whole(store, tmp_path)
+    with store._readers.transaction() as db:
+        assert len(segments(db)) < 15
+    store.close()
+
+
+def test_the_best_are_found_though_common_terms_are_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rare terms first, common ones only for chunks that may still be among the best: the same as all of all."""
+    chance = random.Random(9)
+    words = [f"w{int(chance.paretovariate(0.5)) % 2000}" for _ in range(20_000)]
+    store = FaissStore(tmp_path)
+    with store.write(MANIFEST) as writer:
+        for i in range(60):
+            texts = [" ".join(chance.choices(words, k=chance.randrange(5, 60))) for _ in range(50)]
+            writer.put(document(f"{i}"), passages(f"{i}", texts), unit(*[[1, 0, 0, 0]] * 50))
+        writer.commit()
+    questions = [[*chance.sample(words, 5), "w1", "w2", "w3"] for _ in range(60)]
+    where = Where(source="1*")
+    whole = [(store.lexical(q, 10), store.lexical(q, 10, where)) for q in questions]
+    monkeypatch.setattr("rag.stores.lexical._NARROWED_FROM", 0)
+    narrowed = []
+    original = _Scoring.add_to_found
+    monkeypatch.setattr(_Scoring, "add_to_found", lambda *args: (narrowed.append(1), original(*args)))
+    for question, (every, some) in zip(questions, whole, strict=True):
+        for found, expected in ((store.lexical(question, 10), every), (store.lexical(question, 10, where), some)):
+            assert [s.id for s in found] == [s.id for s in expected]
+            assert [s.score for s in found] == pytest.approx([s.score for s in expected], abs=1e-6)
+    assert len(narrowed) > 60
+    store.close()
+
+
+def test_scripts_are_those_of_the_chunks(folder: Path) -> None:
+    store = FaissStore(folder)
+    ids = [each.id for each in store.dense(unit([1, 2, 3, 4])[0], 8)]
+    assert store.latin(ids) == [script(passage(chunk)) == "latin" for chunk in store.chunks(ids)]
+    assert {True, False} == set(store.latin(ids))
+    with pytest.raises(StoreError, match="chunk 99 is gone"):
+        store.latin([ids[0], 99])
+    assert store.latin([]) == []
     store.close()

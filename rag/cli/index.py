@@ -62,7 +62,8 @@ def ingest(
         if dry_run:
             _show_estimate(rag, paths, columns, as_json)
             return
-        rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
+        if rag.store.manifest() is None:
+            rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
         with _bar() as progress:
             report = rag.ingest(*paths, csv_text=columns, progress=progress)
     if as_json:
