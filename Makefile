@@ -13,7 +13,7 @@ DEV := .venv/.ragstone-dev-installed
 INFINITY := .venv/.infinity-installed
 PROXY := .venv-ollama/bin/ollama-proxy
 
-.PHONY: help install models demo ingest ask chat test lint test-stores check-shared clean
+.PHONY: help install models demo ingest ask chat test lint test-stores check-shared check-talk clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -78,6 +78,9 @@ endif
 
 check-shared: $(DEV) ## difficult files and retrieval bars, from SHARED=folder
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared
+
+check-talk: $(DEV) ## all conversations and all injected documents with the local language model (20 minutes)
+	$(BIN)/python -m pytest -s -m slow tests
 
 clean: ## remove the environment and the sample index
 	rm -rf .venv .venv-ollama data/index

@@ -58,12 +58,12 @@ class Answerer:
         return search(self.store, self.embedder, checked(question), k, weights, where)
 
     def stream(
-        self, question: str, where: Where | None = None, asked: str | None = None, context: str = ""
+        self, question: str, where: Where | None = None, asked: str | None = None, context: Sequence[str] = ()
     ) -> Iterator[str | Answer]:
         """Pieces of the answer's text as soon as their support is found, then the `Answer`.
 
-        `asked` is the standalone form of a follow-up question; it is searched and put to the model
-        in place of `question`. `context` is searched beside it.
+        `asked` is the standalone form of a follow-up question; it is put to the model in place of
+        `question`, and searched unless `context` says what is.
         """
         began = time.perf_counter()
         query = checked(asked or question)
@@ -84,12 +84,12 @@ class Answerer:
             yield draft.text
         yield draft.finish()
 
-    def _parts(self, draft: _Draft, query: str, where: Where | None, context: str) -> Iterator[str]:
+    def _parts(self, draft: _Draft, query: str, where: Where | None, context: Sequence[str]) -> Iterator[str]:
         """The answer to each part of a question, from what is found for it."""
         asked = parts(query)
         silent: list[str] = []
         for i, part in enumerate(asked):
-            about = [part, *([query] if i else []), *([context] if context else [])]
+            about = [*context, *([part] if len(asked) > 1 or not context else []), *([query] if i else [])]
             hits = together([self.search(text, self.settings.top_k, where) for text in about], self.settings.top_k)
             draft.found(hits)
             pieces = self._answer(draft, part, hits)

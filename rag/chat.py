@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.answer import Answerer, whole
+from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone
 from rag.llms import LLM
+from rag.orders import neutral
 from rag.prompt import render
 from rag.text import language
 from rag.types import Answer, Message
 
-TURNS = 4
-"""How many earlier turns a follow-up question is read with."""
+LOCAL_HISTORY, REMOTE_HISTORY = 240, 1500
+"""Tokens of earlier turns that a model reads to rewrite a question; the oldest turns are left out first."""
+_LONGEST = 64  # tokens of a rewritten question
 
-_LEANING = re.compile(
-    r"\b(it|its|they|them|their|this|that|these|those|he|she|his|her|him|one|ones|there|same|other|another|else)\b"
-    r"|^(and|but|or|so|also|what about|how about|why|when|where|how much|how long|which)\b[^?]{0,24}\??$"
-    r"|[它他她]|这|那|其|该|此|呢[？?]?$|^(还有|另外|然后|那么|为什么|怎么办|多少|多久|哪)",
-    re.IGNORECASE,
-)
-_CITED = re.compile(r" ?\[\d+\]")
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Chat:
     """A conversation over one index.
 
-    `history` holds its answers in order, `asked` the last question in the form that was searched.
+    `history` holds its answers in order, `asked` the last question in the form that was put to the model.
     """
 
     answerer: Answerer
@@ -40,9 +37,9 @@ class Chat:
         return whole(self.stream(question))
 
     def stream(self, question: str) -> Iterator[str | Answer]:
-        """Pieces of the answer's text, then the `Answer`."""
-        self.asked = self._standalone(question)
-        for piece in self.answerer.stream(question, asked=self.asked):
+        """Pieces of the answer's text, then the `Answer`; its `asked` is the rewritten question."""
+        self.asked, context = self._standalone(question)
+        for piece in self.answerer.stream(question, asked=self.asked, context=context):
             if isinstance(piece, Answer):
                 self.history.append(piece)
             yield piece
@@ -51,24 +48,28 @@ class Chat:
         """Forget the turns so far."""
         self.history.clear()
 
-    def _standalone(self, question: str) -> str:
-        if not self.history or not leans(question):
-            return question
-        if self.answerer.llm is None:
-            return f"{self.history[-1].question} {question}"
-        return rewrite(self.answerer.llm, self.history[-TURNS:], question)
+    def _standalone(self, question: str) -> tuple[str, Sequence[str]]:
+        """The question as it is put to the model, and what is searched in its place (nothing: itself)."""
+        if not self.history or not question.strip():
+            return question, ()
+        if not leans(question):
+            return question, searches(question, self.history, question) if is_bare(question) else ()
+        rewritten = rewrite(self.answerer.llm, self.history, question) if self.answerer.llm else ""
+        return rewritten or standalone(question, self.history), searches(question, self.history, rewritten)
 
 
-def leans(question: str) -> bool:
-    """Whether a question seems to lean on what was said before ("and that one?", "那第二个呢？")."""
-    return bool(_LEANING.search(question.strip()))
-
-
-def rewrite(llm: LLM, history: list[Answer], question: str) -> str:
-    """`question` as one that stands alone, by the model; `question` itself where the model says nothing usable."""
+def rewrite(llm: LLM, history: Sequence[Answer], question: str) -> str:
+    """`question` as one that stands alone, by the model; "" where it does not keep to the conversation."""
     tongue = language(question)
-    turns = "\n".join(f"Q: {turn.question}\nA: {_CITED.sub('', turn.text)}" for turn in history)
-    prompt = render(f"rewrite.{tongue}", turns=turns, question=question)
-    text = "".join(piece.text for piece in llm.stream([Message("user", prompt)], max_tokens=64))
-    line = text.strip().splitlines()[0].strip().strip('"“”') if text.strip() else ""
-    return line if 0 < len(line) <= 4 * len(question) + 200 else question
+    budget = LOCAL_HISTORY if llm.id.startswith("local:") else REMOTE_HISTORY
+    turns = neutral("\n".join(recent(history, budget, llm.count_tokens)))
+    said = [
+        Message("system", render(f"rewrite.{tongue}")),
+        Message("user", render(f"turns.{tongue}", turns=turns, question=question)),
+    ]
+    text = "".join(piece.text for piece in llm.stream(said, max_tokens=_LONGEST)).strip()
+    line = text.splitlines()[0].strip().strip('"“”') if text else ""
+    if line and keeps_to(line, question, history):
+        return line
+    log.debug("rewriting not taken: %s", line)
+    return ""

@@ -173,6 +173,13 @@ def newer(one: Chunk, two: Chunk, documents: Mapping[str, Document]) -> Chunk | 
     return None
 
 
+def _asked_for(question: str, one: Chunk, two: Chunk) -> Chunk | None:
+    """The passage whose edition `question` names by its year, where only one is of that year."""
+    years = set(_YEAR.findall(question))
+    named = [chunk for chunk in (one, two) if years & set(_years(chunk))]
+    return named[0] if len(named) == 1 else None
+
+
 def _years(chunk: Chunk) -> list[str]:
     return _YEAR.findall(" ".join((PurePosixPath(chunk.source).name, *chunk.heading[:1])))
 
@@ -188,17 +195,20 @@ def settle(
 ) -> list[tuple[str, Chunk, int, int]]:
     """What is to be said where a passage supports `claim`, sentence by sentence with the place that is cited.
 
-    The claim alone, unless another source contradicts it: then both, the newer document first where it is known.
+    The claim alone, unless another source contradicts it: then both, the newer document first where it is
+    known. Where the question names the year of one of them, that one alone.
     """
     held = (claim, cited, start, end)
     conflict = contradiction(question, claim, cited, start, end, hits)
     if conflict is None:
         return [held]
     place = (conflict.chunk, conflict.start, conflict.end)
+    quote = conflict.chunk.text[conflict.start - conflict.chunk.start : conflict.end - conflict.chunk.start]
+    if (edition := _asked_for(question, cited, conflict.chunk)) is not None:
+        return [held] if edition is cited else [(_prose(quote), *place)]
     newest = newer(cited, conflict.chunk, documents())
     tongue = language(question)
     if newest is conflict.chunk:
-        quote = conflict.chunk.text[conflict.start - conflict.chunk.start : conflict.end - conflict.chunk.start]
         older = _statement(tongue, cited, conflict.instead_of, "older")
         return [(_prose(quote), *place), (older, cited, start, end)]
     return [held, (_statement(tongue, conflict.chunk, conflict.figure, "older" if newest else ""), *place)]

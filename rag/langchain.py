@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from rag.api import RAG
 from rag.errors import RagError
+from rag.orders import neutral
 from rag.types import Answer, Chunk, Citation, Hit, Where
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def rag_tool(
 
     def search(query: str) -> tuple[str, list[Hit]]:
         hits = _asked(lambda: rag.search(query, k))
-        passages = (f"[{hit.rank}] {_place(hit.chunk)}\n{hit.chunk.text.strip()}" for hit in hits)
+        passages = (f"[{hit.rank}] {_place(hit.chunk)}\n{neutral(hit.chunk.text.strip())}" for hit in hits)
         return "\n\n".join(passages) or "No passage matches.", hits
 
     def answer(query: str) -> tuple[str, Answer]:
@@ -119,4 +120,5 @@ def _document(hit: Hit) -> Document:
 
 def _place(where: Chunk | Citation) -> str:
     page = f", p. {where.page}" if where.page is not None else ""
-    return f"{where.source}{page}"
+    row = next((f", {title}" for title in where.heading[:1] if title.startswith("row ")), "")
+    return f"{where.source}{page}{row}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +43,7 @@ _MARKERS = re.compile(
     r"|</?\s*(?:s|bos|eos|start_of_turn|end_of_turn|system|user|assistant)\s*>",
     re.IGNORECASE,
 )
+_LINE = re.compile(r"\S[^\n]*(?<=\S)")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
 
@@ -63,7 +65,7 @@ def told(text: str, question: str = "") -> list[tuple[int, int]]:
     ends = [match.start() for match in _PARAGRAPH.finditer(text)]
     found: list[tuple[int, int]] = []
     tainted = -1
-    for start, end in spans:
+    for start, end in _lines(text, spans):
         if any(a < end and start < b for a, b in hidden):
             continue
         if is_order(text[start:end]):
@@ -71,6 +73,13 @@ def told(text: str, question: str = "") -> list[tuple[int, int]]:
         elif start >= tainted:
             found.append((start, end))
     return found
+
+
+def _lines(text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """`spans`, those with an order in them line by line: a line before the order may tell something."""
+    for start, end in spans:
+        lines = [m.span() for m in _LINE.finditer(text, start, end)] if is_order(text[start:end]) else []
+        yield from lines or [(start, end)]
 
 
 def _comments(text: str) -> list[re.Match[str]]:

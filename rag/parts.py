@@ -65,6 +65,8 @@ def _respectively(text: str) -> list[str]:
 
 
 def _several(text: str) -> list[str]:
+    if re.search(r"[?？]\s*[（(]", text):
+        return []  # a remark in brackets is no question of its own
     if re.search(r"[\u4e00-\u9fff]", text):
         pieces = [piece.strip() for piece in _STOPS_ZH.split(text) if piece.strip()]
         asks = [bool(re.search(_ASKS_ZH, piece)) or piece.endswith(("呢？", "呢?")) for piece in pieces]

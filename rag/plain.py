@@ -28,7 +28,7 @@ _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?/*(?:www\.)?", re.IGNORECASE)
 _IMAGE = re.compile(r"!\s*\[")
 _TARGET = re.compile(r"\]\s*\(\s*")  # of a link written as [words](target)
 _REFERENCE = re.compile(r"^(\s*\[[^\]\n]+\])\s*:(?=\s*\S)", re.MULTILINE)
-_TAG = re.compile(r"<(?=[/!?]?[a-z][^<>]*(?:>|$))", re.IGNORECASE)
+_TAG = re.compile(r"<(?=!--|[/!?]?[a-z][^<>]*(?:>|$))", re.IGNORECASE)
 _AUTOLINK = re.compile(r"<(?=(?:[a-z][a-z0-9+.-]{1,20}:|//|www\.))", re.IGNORECASE)
 _TRAILING = ".,;:!?*_~…"
 

@@ -112,7 +112,8 @@ def test_ask_in_json(call: Call, index: str, scripted: None) -> None:
     done = call("ask", QUESTION, "--index", index, "--json")
     assert (done.status, done.err) == (0, "")
     answer = done.json
-    assert list(answer) == ["question", "answer", "refused", "citations", "hits", "model", "usage", "timings"]
+    keys = ["question", "asked", "answer", "refused", "citations", "hits", "model", "usage", "timings"]
+    assert list(answer) == keys
     assert (answer["question"], answer["answer"]) == (QUESTION, "The warranty lasts 24 months. [1]")
     assert (answer["refused"], answer["model"]) == (False, "scripted:test")
     assert answer["citations"] == [
@@ -120,6 +121,7 @@ def test_ask_in_json(call: Call, index: str, scripted: None) -> None:
             "n": 1,
             "source": "notes/warranty.txt",
             "page": None,
+            "heading": "",
             "quote": "The warranty of the Tern machine lasts 24 months.",
             "start": 0,
             "end": 49,

@@ -22,7 +22,7 @@ LAYERS = (
     {"plain"},
     {"orders", "parts", "overview", "conflict"},
     {"retrieve", "evidence", "prompt", "ground", "evaluate"},
-    {"answer"},
+    {"answer", "followup"},
     {"chat"},
     {"api"},
     {"langchain"},

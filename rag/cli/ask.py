@@ -82,19 +82,24 @@ def search(
     )
 )
 @options("index", "embedder", "llm", "top_k")
-def chat(index: str | None, embedder: str | None, llm: str | None, top_k: int | None) -> None:
+@click.option(
+    "--show-asked",
+    is_flag=True,
+    help=say("Show how a follow-up question was rewritten.", "显示追问被改写成了什么。"),
+)
+def chat(index: str | None, embedder: str | None, llm: str | None, top_k: int | None, show_asked: bool) -> None:
     with _open(index, embedder, llm, top_k=top_k) as rag:
         conversation = rag.chat()
         lines = _typed() if sys.stdin.isatty() and sys.stdout.isatty() else _piped()
         for line in lines:
             try:
-                if not _turn(rag, conversation, line.strip()):
+                if not _turn(rag, conversation, line.strip(), show_asked):
                     break
             except KeyboardInterrupt:
                 click.echo(say("\n(stopped)", "\n（已停止）"))
 
 
-def _turn(rag: RAG, conversation: Chat, line: str) -> bool:
+def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
     """One line of a conversation; False when it was the last."""
     from rag.errors import RagError
 
@@ -116,7 +121,7 @@ def _turn(rag: RAG, conversation: Chat, line: str) -> bool:
             click.echo(say(f"No command is called {name}: see /help", f"没有 {name} 这个命令：请看 /help"))
         case _:
             try:
-                _show(line, conversation.stream(line))
+                _show(line, conversation.stream(line), show_asked=show_asked)
             except RagError as exc:
                 click.echo(f"{say('error', '错误', line)}: {plain(str(exc))}", err=True)
     return True
@@ -157,11 +162,15 @@ def _piped() -> Iterator[str]:
         yield line
 
 
-def _show(question: str, pieces: Iterator[str | Answer], cost: bool = False) -> None:
-    """An answer as it comes, then its citations; with `cost`, what it took."""
+def _show(
+    question: str, pieces: Iterator[str | Answer], cost: bool = False, show_asked: bool = False
+) -> None:
+    """An answer as it comes, then its citations; with `cost`, what it took, with `show_asked`, its rewriting."""
     for piece in _waiting(question, pieces):
         if isinstance(piece, Answer):
             click.echo()
+            if show_asked and piece.asked:
+                click.secho(f"  → {plain(piece.asked)}", dim=True)
             show_citations(piece)
             if cost:
                 show_usage(piece)

@@ -102,8 +102,14 @@ def place(chunk: Chunk | Citation, like: str | None = None) -> str:
     if chunk.page is not None:
         parts.append(say(f"p. {chunk.page}", f"第 {chunk.page} 页", like))
     if chunk.heading:
-        parts.append(" > ".join(chunk.heading))
+        parts.append(" > ".join(_row(title, like) for title in chunk.heading))
     return " · ".join(parts)
+
+
+def _row(title: str, like: str | None) -> str:
+    """A heading; the name of a table's row is said in the reader's language."""
+    number = title.removeprefix("row ")
+    return say(title, f"第 {number} 行", like) if title.startswith("row ") and number.isdecimal() else title
 
 
 def show_citations(answer: Answer) -> None:
@@ -149,10 +155,19 @@ def hit_json(hit: Hit) -> dict[str, Any]:
 def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question,
+        "asked": answer.asked or answer.question,
         "answer": answer.text,
         "refused": answer.refused,
         "citations": [
-            {"n": c.n, "source": c.source, "page": c.page, "quote": c.quote, "start": c.start, "end": c.end}
+            {
+                "n": c.n,
+                "source": c.source,
+                "page": c.page,
+                "heading": " > ".join(c.heading),
+                "quote": c.quote,
+                "start": c.start,
+                "end": c.end,
+            }
             for c in answer.citations
         ],
         "hits": [hit_json(hit) for hit in answer.hits],
