@@ -251,7 +251,7 @@ def _claims(draft: _Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]
     buffer = ""
     for piece in stream:
         buffer += piece.text
-        draft.usage = piece.usage or draft.usage
+        draft.usage += piece.usage or Usage()
         spans = sentences(buffer)
         for start, end in spans[:-1]:
             yield _claim(buffer, start, end)

@@ -162,9 +162,7 @@ def _piped() -> Iterator[str]:
         yield line
 
 
-def _show(
-    question: str, pieces: Iterator[str | Answer], cost: bool = False, show_asked: bool = False
-) -> None:
+def _show(question: str, pieces: Iterator[str | Answer], cost: bool = False, show_asked: bool = False) -> None:
     """An answer as it comes, then its citations; with `cost`, what it took, with `show_asked`, its rewriting."""
     for piece in _waiting(question, pieces):
         if isinstance(piece, Answer):
