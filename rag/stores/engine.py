@@ -70,8 +70,8 @@ class Engine(Protocol):
 
     kind: str
     """How vectors are searched, for `rag status`."""
-    comparable: bool
-    """Whether `matching` gives the very sum of weights, so that what it leaves out can be bounded."""
+    slack: float
+    """How many times the score from `matching` a chunk's exact score may be: 1 for the very sum of weights."""
 
     def state(self) -> str | None:
         """The state record; None where there is none. Raises StoreError where the name is another's."""

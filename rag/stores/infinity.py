@@ -135,7 +135,7 @@ class Infinity:
     """`rag.stores.engine.Engine` on two tables."""
 
     kind = "exact, float32"
-    comparable = True
+    slack = 1.0
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()

@@ -90,7 +90,7 @@ class LangChain:
     """`rag.stores.engine.Engine` on one vector store or two."""
 
     kind = "as the LangChain store does"
-    comparable = False
+    slack = 1.0
 
     def __init__(
         self, chunks: VectorStore, records: VectorStore, name: str = "", hits: int = _HITS, size: int = 60_000

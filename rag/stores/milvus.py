@@ -73,7 +73,7 @@ class Milvus:
     """`rag.stores.engine.Engine` on two collections."""
 
     kind = "HNSW, float32"
-    comparable = True
+    slack = 1.0
 
     def __init__(self, where: Address | Path) -> None:
         self._where = where

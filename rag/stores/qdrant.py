@@ -53,7 +53,7 @@ class Qdrant:
     """`rag.stores.engine.Engine` on a collection."""
 
     kind = "HNSW, float32"
-    comparable = True
+    slack = 1.0
 
     def __init__(self, address: Address) -> None:
         self._address = address

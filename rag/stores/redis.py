@@ -2,7 +2,7 @@
 
 The chunk's terms stand in a TEXT field as hashes in hexadecimal, so that Redis splits and folds nothing.
 Redis scores by a BM25 of its own (b is 0.5 there, and what was deleted counts for a while): it finds the
-candidates, many more than are wanted, and `rag.stores.remote` gives them their exact BM25. The rest is
+candidates, with the weights of terms put right, and `rag.stores.remote` gives them their exact BM25. The rest is
 in keys beside: `name:state`, `name:claims`, `name:document`, `name:segment`. A commit lasts as long as
 the server keeps what it has answered for: with `appendfsync always` it survives a power cut, with Redis's
 usual settings the last second may go.
@@ -21,6 +21,7 @@ import numpy as np
 from rag.errors import MissingExtra, StoreError
 from rag.stores.address import Address, parse
 from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
+from rag.stores.lexical import K1
 from rag.stores.remote import RemoteStore
 from rag.types import Chunk, Vector
 
@@ -51,7 +52,7 @@ class Redis:
     """`rag.stores.engine.Engine` on hashes and one search index."""
 
     kind = "HNSW, float32"
-    comparable = False
+    slack = 2.0  # b is 0.5 there, and the factors of terms are measured on a chunk of any length
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -189,10 +190,26 @@ class Redis:
         return [(self._number(key), 1 - float(row[1])) for key, row in zip(found[::2], found[1::2], strict=True)]
 
     def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:
-        words = "|".join(f"{each:08x}" for each in weights)
-        query = f"{_filter(among)} @terms:({words})"
+        """Redis's score of each term is brought to the term's weight: its idf still counts what was deleted."""
+        factors = self._factors(weights)
+        words = "|".join(f"{_twice(each)}=>{{$weight: {factors[each]:.9f};}}" for each in weights)
+        query = f"{_filter(among)} ({words})"
         found = self._search(query, "SCORER", "BM25STD", "WITHSCORES", "NOCONTENT", "LIMIT", 0, n)
         return [(self._number(key), float(score)) for key, score in zip(found[::2], found[1::2], strict=True)]
+
+    def _factors(self, weights: Mapping[int, float]) -> dict[int, float]:
+        """What Redis's score of each term must be multiplied by, measured on one chunk that holds the term."""
+        ask = ("SCORER", "BM25STD", "WITHSCORES", "NOCONTENT", "LIMIT", 0, 1, "DIALECT", 2)
+        answers = self._send([("FT.SEARCH", self._name, _twice(each), *ask) for each in weights])
+        best = {each: (self._number(a[1]), float(a[2])) for each, a in zip(weights, answers, strict=True) if a[1:]}
+        held = self.counts([number for number, _ in best.values()])
+        factors = dict.fromkeys(weights, 1.0)
+        for each, (number, score) in best.items():
+            if score > 0 and number in held:
+                hashes, counts = held[number]
+                count = float(counts[np.searchsorted(hashes, each)])
+                factors[each] = weights[each] * count / (count + K1) / score
+        return factors
 
     def _search(self, query: str, *arguments: Any) -> list[Any]:
         with self._in_words():
@@ -281,6 +298,11 @@ def _filter(among: Among) -> str:
     if among.pages is not None:
         parts.append(f"@page:[{among.pages[0]} {among.pages[1]}]")
     return " ".join(parts)
+
+
+def _twice(word: int) -> str:
+    """The query for a term. Redis heeds the weight of an alternative, not that of a word alone."""
+    return f"(@terms:({word:08x}|{word:08x}))"
 
 
 def _tag(text: str) -> str:

@@ -3,8 +3,8 @@
 Lexical scores are exact: the engine gives candidates by its own weights (made with the mean length that
 the first commit found), and BM25 is computed here from the counts of their terms, with the frequencies
 that the index keeps (`rag.stores.frequencies`). Candidates are asked for until none that is missing could
-score higher, by the largest factor that another mean length can bring. Redis alone scores in a way of
-its own: there many more candidates than wanted are asked for, and that is all.
+score higher, by the largest factor that another mean length, and Redis's other way to score, can bring; of
+very common terms 4,096 candidates are the end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_RANGES = 500  # in one question; more are covered, and what should not be 
 _MOST_CANDIDATES = 4096
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before an exact search that found too little is made again
 _SPARE = 32  # candidates beyond those wanted, since exact scores order them anew
-_MORE = 400  # the same, beyond four times as many as wanted, where the engine scores in a way of its own
+_MORE = 400  # the same, beyond four times as many as wanted, where the engine's scores are less exact
 
 
 class RemoteStore:
@@ -107,8 +107,8 @@ class RemoteStore:
 
         A count's part in BM25 grows with the mean length, by no more than the factor it grew by itself.
         """
-        most = max(state.average / max(state.pivot, 1.0), 1.0)
-        wanted = n + _SPARE if self._engine.comparable else 4 * n + _MORE
+        most = max(state.average / max(state.pivot, 1.0), 1.0) * self._engine.slack
+        wanted = n + _SPARE if self._engine.slack == 1 else 4 * n + _MORE
         exact: dict[int, float] = {}
         while True:
             found = self._search(lambda m, among: self._engine.matching(asked, m, among), wanted, state, where)
@@ -116,7 +116,7 @@ class RemoteStore:
             exact.update(self._scored(fresh, asked, state.average))
             best = _best([(number, score) for number, score in exact.items() if score > 0], n)
             settled = len(best) == n and best[-1].score >= 0.9999 * most * found[-1][1]
-            if settled or len(found) < wanted or wanted >= _MOST_CANDIDATES or not self._engine.comparable:
+            if settled or len(found) < wanted or wanted >= _MOST_CANDIDATES:
                 return best
             wanted = min(4 * wanted, _MOST_CANDIDATES)
 

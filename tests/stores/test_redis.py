@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import servers_q_r_m as servers
-from contracts.store import MANIFEST
+from contracts.store import MANIFEST, document, passages, unit
 from remote import ServerContract
 
 from rag.errors import StoreError
 from rag.stores import open_store
+from rag.stores.faiss import FaissStore
 
 pytestmark = pytest.mark.stores
 
@@ -108,3 +110,31 @@ def test_a_redis_without_search(tmp_path: Path) -> None:
         store.manifest()
     store.close()
     bare.stop()
+
+
+def test_no_better_chunk_is_missed(url: str, tmp_path: Path) -> None:
+    """Redis weighs terms in its own way, so that its candidates might lack a chunk: not among 2,000 of 3,000.
+
+    A question sees 440 candidates, and its terms are in up to all chunks.
+    """
+    chance = random.Random(11)
+    words = [f"word{i}" for i in range(400)]
+    weights = [1 / (i + 1) for i in range(400)]
+    made = {
+        f"{i}.md": [" ".join(chance.choices(words, weights, k=chance.randint(4, 160))) for _ in range(50)]
+        for i in range(60)
+    }
+    embedded, store = FaissStore(tmp_path / "embedded"), open_store(url)
+    for each in (embedded, store):
+        with each.write(MANIFEST) as writer:
+            for source, texts in made.items():
+                writer.put(document(source), passages(source, texts), unit(*[[1, 0, 0, 0]] * 50))
+            writer.commit()
+            writer.remove([f"{i}.md" for i in range(0, 60, 3)])
+            writer.commit()
+    for _ in range(60):
+        question = chance.choices(words, weights, k=chance.randint(1, 8))
+        expected, found = embedded.lexical(question, 10), store.lexical(question, 10)
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-5), question
+    embedded.close()
+    store.close()
