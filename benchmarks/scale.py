@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -52,7 +51,7 @@ def build(work: Path, n: int) -> dict[str, float]:
             made += time.perf_counter() - began
     size = store.statistics()["bytes"]
     store.close()
-    return {"build_s": made, "bytes": float(size), "build_peak_mb": _peak()}
+    return {"build_s": made, "bytes": float(size)}
 
 
 def search(work: Path, n: int) -> dict[str, float]:
@@ -193,10 +192,6 @@ def _weights() -> str:
     from rag.embedders import load_embedder
 
     return load_embedder("bilingual").weights
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _resident() -> float:

@@ -21,7 +21,8 @@ from rag.types import Vector, Vectors
 
 KIND = "codes of 1 bit a dimension, best of them by float16"
 FROM = 20_000
-"""Chunks from which codes are searched faster than vectors, and loaded faster (`benchmarks/SCALE.md`)."""
+"""Chunks from which codes are searched: the first search is faster far below, later ones from about 33,000
+(`benchmarks/SCALE.md`)."""
 BLOCK = 1024  # codes in one row of SQLite, at most
 
 # At least, and for each one asked for; what recall they give is in `benchmarks/SCALE.md`.
