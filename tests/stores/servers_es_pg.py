@@ -221,7 +221,7 @@ def elasticsearch() -> Iterator[Server]:
         process = _spawn([str(home / "bin" / "elasticsearch")], folder, environment)
         server = Server("127.0.0.1", port, process)
         try:
-            _wait(process, folder, lambda: _answers(f"http://127.0.0.1:{port}/"), 180)
+            _wait(process, folder, lambda: _answers(f"http://127.0.0.1:{port}/"), 600)
             yield server
         finally:
             server.stop()
