@@ -162,7 +162,7 @@ def keeps_to(rewritten: str, question: str, history: Sequence[Answer]) -> bool:
         and normalise(rewritten).strip(" ?？。.") not in before
         and numbers(question) <= numbers(rewritten)
         and len(own & new) >= 0.8 * len(own)
-        and bool((new & known) - _pieces(question))  # "it" has become something
+        and bool(_pieces(_EMPTY_ZH.sub(" ", rewritten)) & known - _pieces(question))  # "it" has become something
         and len(new & known) >= 0.85 * len(new)
         and len(rewritten) <= 4 * len(question) + 120
     )

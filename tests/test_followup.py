@@ -128,6 +128,9 @@ def test_a_rewriting_must_name_what_was_meant() -> None:
     question = "How long is it covered by the warranty?"
     assert not keeps_to("How long is the warranty covered?", question, history)
     assert keeps_to("How long is the Heron Pro covered by the warranty?", question, history)
+    history = [turn("燕鸥 2 的零售价是多少？", "8,960 元")]
+    assert not keeps_to("经销商价是多少？", "经销商价呢？", history)
+    assert keeps_to("燕鸥 2 的经销商价是多少？", "经销商价呢？", history)
 
 
 def test_the_oldest_turns_are_left_out_first() -> None:
