@@ -99,27 +99,32 @@ def _whole_words(text: str, start: int, end: int) -> bool:
 
 def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
     """The run of sentences that covers most of `statement`'s terms, all its numbers among them."""
-    wanted = content_terms(statement) - content_terms(question) or content_terms(statement)
     every = content_terms(statement)
+    asked = content_terms(question)
+    wanted = every - asked or every
     figures = numbers(statement) - numbers(question)
+    spelled = {term for term in every if numbers(term)}  # 4 stands where "four" does: `figures` has looked
     best: Support | None = None
+    most = (0.0, 0, 0)
     for i, passage in enumerate(passages):
-        for start, end in _windows(passage.text):
+        for n, start, end in _windows(passage.text):
             text = passage.text[start:end]
-            said = set(terms(text))
             if not figures <= numbers(text):
                 continue
+            found = set(terms(text))
+            said = found | spelled
             score = min(len(wanted & said) / len(wanted), len(every & said) / len(every))
-            shorter = best is None or score > best.score
-            if score >= COVERAGE and shorter:
+            rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
+            if rank > most and score >= COVERAGE:
+                most = rank
                 best = Support(i, passage.start + start, passage.start + end, score)
     return best
 
 
-def _windows(text: str) -> list[tuple[int, int]]:
-    """Runs of one to WINDOW sentences, the shortest first."""
+def _windows(text: str) -> list[tuple[int, int, int]]:
+    """Runs of one to WINDOW sentences: how many, start and end."""
     spans = sentences(text)
-    return [(spans[i][0], spans[i + n - 1][1]) for n in range(1, WINDOW + 1) for i in range(len(spans) - n + 1)]
+    return [(n, spans[i][0], spans[i + n - 1][1]) for n in range(1, WINDOW + 1) for i in range(len(spans) - n + 1)]
 
 
 def _across_languages(

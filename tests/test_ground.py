@@ -138,3 +138,12 @@ def test_across_languages() -> None:
     )
     assert place("保修期为 24 个月。", "保修期多久？", WARRANTY) == TERM
     assert place("保修期为 36 个月。", "保修期多久？", WARRANTY) is None
+
+
+FLIGHTS = ("It is paid from seven hours. Nine hours is the limit of a working day.",)
+
+
+def test_a_number_in_digits_is_supported_by_its_word() -> None:
+    asked = "From what length of flight is it paid?"
+    assert quoted("7 hours", asked, FLIGHTS) == "It is paid from seven hours."
+    assert quoted("8 hours", asked, FLIGHTS) is None
