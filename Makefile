@@ -13,7 +13,7 @@ DEV := .venv/.ragstone-dev-installed
 INFINITY := .venv/.infinity-installed
 PROXY := .venv-ollama/bin/ollama-proxy
 
-.PHONY: help install models demo ingest ask chat test lint test-stores check-shared check-talk clean
+.PHONY: help install models demo ingest ask chat test lint test-stores check-shared check-talk clean eval
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -81,6 +81,10 @@ check-shared: $(DEV) ## difficult files and retrieval bars, from SHARED=folder
 
 check-talk: $(DEV) ## all conversations and all injected documents with the local language model (20 minutes)
 	$(BIN)/python -m pytest -s -m slow tests
+
+eval: install ## answers measured on question sets, from SHARED=folder: benchmarks/ANSWERS.md
+	@$(BIN)/rag models pull
+	$(BIN)/python benchmarks/answers.py "$(SHARED)/eval"
 
 clean: ## remove the environment and the sample index
 	rm -rf .venv .venv-ollama data/index

@@ -39,6 +39,7 @@ class Case:
     holds: bool  # the answer contains a gold answer
     first_token: float
     seconds: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer:
         contains(short, golds) and not answer.refused,
         answer.timings["first_token"],
         answer.timings["total"],
+        answer.confidence,
     )
 
 
@@ -120,6 +122,25 @@ def figures(cases: Sequence[Case]) -> dict[str, float | int]:
         "ttft_p50": round(statistics.median(case.first_token for case in shown), 3) if shown else 0.0,
         "seconds_p50": round(statistics.median(case.seconds for case in shown), 3) if shown else 0.0,
     }
+
+
+def curve(cases: Sequence[Case], ran: float) -> list[tuple[float, float, float]]:
+    """``(strictness, false_refusal, right_refusal)`` for other settings than `ran`, with which the cases were.
+
+    Below `ran` it is a bound: what was refused for its confidence alone counts as answered there.
+    """
+
+    def share(at: float, hidden: bool) -> float:
+        return _mean([_refused(case, at, ran) for case in cases if case.hidden is hidden])
+
+    steps = [step / 10 for step in range(1, 10)]
+    return [(at, share(at, hidden=False), share(at, hidden=True)) for at in steps]
+
+
+def _refused(case: Case, at: float, ran: float) -> bool:
+    if case.confidence is None:
+        return case.refused
+    return case.confidence < at or (case.refused and case.confidence >= ran)
 
 
 def _mean(values: Sequence[float]) -> float:

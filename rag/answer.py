@@ -7,7 +7,9 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
+from rag.confidence import confidence, coverage, doubt
 from rag.config import Settings
 from rag.conflict import settle
 from rag.embedders import Embedder
@@ -28,7 +30,7 @@ from rag.types import Answer, Citation, Hit, Message, Usage, Where
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
-LOCAL_CONTEXT, REMOTE_CONTEXT = 280, 2400
+LOCAL_CONTEXT, REMOTE_CONTEXT = 180, 2400
 
 REFUSAL = {
     "en": "The documents do not answer this question.",
@@ -38,6 +40,7 @@ SILENT = {
     "en": "The documents do not answer this part: “{part}”",
     "zh": "文档没有回答这一部分：“{part}”",
 }
+_NONE = ("NONE", "无")  # what the prompts ask for where the passages do not answer
 _MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
 
 log = logging.getLogger(__name__)
@@ -159,6 +162,7 @@ class _Draft:
     citations: list[Citation] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
+    confidence: float | None = None
 
     def found(self, hits: Sequence[Hit]) -> None:
         """Keep what a search found; several searches are ranked together."""
@@ -188,6 +192,7 @@ class _Draft:
             self.usage,
             dict(self.timings),
             self.asked,
+            self.confidence,
         )
 
 
@@ -208,6 +213,12 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
     passages = select(hits, question, by.embedder, budget, llm.count_tokens)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     stream = llm.stream(messages(question, passages), max_tokens=settings.answer_tokens)
+    stream, first = _peeked(stream)
+    if (doubted := doubt(first.logprobs, _NONE)) is not None:
+        sure = confidence(hits[0].score, coverage(question, passages), doubted)
+        draft.confidence = max(sure, draft.confidence or 0.0)
+        if sure < settings.strictness:
+            return
     said = ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
@@ -223,6 +234,16 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
             n = draft.cite(Passage(chunk, start, end), start, end)
             yield f"{(before or ' ') if said else ''}{plain(text, chunk.text)} [{n}]"
             said = text
+
+
+def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
+    """`stream` as it was, and its first piece with text or probabilities (an empty one where there is none)."""
+    before: list[Piece] = []
+    for piece in stream:
+        before.append(piece)
+        if piece.text or piece.logprobs:
+            break
+    return chain(before, stream), before[-1] if before else Piece("", {})
 
 
 def context_budget(llm: LLM) -> int:

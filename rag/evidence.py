@@ -11,7 +11,7 @@ from rag.text import content_terms, passage
 from rag.types import Chunk, Hit
 
 # A sentence's score: its own likeness to the question by meaning and by words, and its chunk's score.
-MEANING, WORDS, CHUNK = 0.5, 0.5, 0.7
+MEANING, WORDS, CHUNK = 0.5, 0.5, 2.5
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
 

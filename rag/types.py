@@ -170,6 +170,7 @@ class Answer:
 
     Every ``[n]`` in `text` has a citation with that `n`. `timings` are seconds by stage. `asked` is the
     form of a follow-up question that was searched, empty where that is the question as it was asked.
+    `confidence` is the probability that the documents answer, None where the model tells none.
     """
 
     question: str
@@ -181,3 +182,4 @@ class Answer:
     usage: Usage = Usage()
     timings: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""
+    confidence: float | None = None

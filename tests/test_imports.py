@@ -22,6 +22,7 @@ LAYERS = (
     {"plain"},
     {"orders", "parts", "overview", "conflict"},
     {"retrieve", "evidence", "prompt", "ground", "evaluate"},
+    {"confidence"},
     {"answer", "followup"},
     {"chat"},
     {"api"},

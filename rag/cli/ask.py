@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command(help=say("Answer QUESTION from the documents, with citations.", "根据文档回答问题，并注明出处。"))
 @click.argument("question")
-@options("index", "embedder", "llm", "top_k", "source", "type", "page", "json")
+@options("index", "embedder", "llm", "top_k", "strictness", "source", "type", "page", "json")
 @click.option(
     "--cost", is_flag=True, help=say("Say how many tokens it took, and their price.", "显示词元数和费用。")
 )
@@ -32,6 +32,7 @@ def ask(
     embedder: str | None,
     llm: str | None,
     top_k: int | None,
+    strictness: float | None,
     source: str | None,
     kind: str | None,
     page: str | None,
@@ -39,7 +40,7 @@ def ask(
     cost: bool,
 ) -> None:
     question, where = _checked(question), _where(source, kind, page)
-    with _open(index, embedder, llm, top_k=top_k) as rag:
+    with _open(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         if as_json:
             show_json(answer_json(rag.ask(question, where)))
         else:
@@ -81,14 +82,21 @@ def search(
         "就文档进行对话。在管道中，每行是一个问题。",
     )
 )
-@options("index", "embedder", "llm", "top_k")
+@options("index", "embedder", "llm", "top_k", "strictness")
 @click.option(
     "--show-asked",
     is_flag=True,
     help=say("Show how a follow-up question was rewritten.", "显示追问被改写成了什么。"),
 )
-def chat(index: str | None, embedder: str | None, llm: str | None, top_k: int | None, show_asked: bool) -> None:
-    with _open(index, embedder, llm, top_k=top_k) as rag:
+def chat(
+    index: str | None,
+    embedder: str | None,
+    llm: str | None,
+    top_k: int | None,
+    strictness: float | None,
+    show_asked: bool,
+) -> None:
+    with _open(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         conversation = rag.chat()
         lines = _typed() if sys.stdin.isatty() and sys.stdout.isatty() else _piped()
         for line in lines:
@@ -209,7 +217,7 @@ def _where(source: str | None, kind: str | None, page: str | None) -> Where | No
 
 
 @contextmanager
-def _open(index: str | None, embedder: str | None, llm: str | None, top_k: int | None = None) -> Iterator[RAG]:
+def _open(index: str | None, embedder: str | None, llm: str | None, **settings: Any) -> Iterator[RAG]:
     """The index, with a bar whenever model weights are fetched."""
     from rag.api import RAG
     from rag.cli.models import fetching
@@ -220,5 +228,5 @@ def _open(index: str | None, embedder: str | None, llm: str | None, top_k: int |
     with closing(open_store(load_settings({"index": index}).index)) as store:
         if store.manifest() is None:  # said before any model is loaded or fetched
             raise IndexMissing(store.url)
-    with fetching(), RAG.open(index, embedder=embedder, llm=llm, top_k=top_k) as rag:
+    with fetching(), RAG.open(index, embedder=embedder, llm=llm, **settings) as rag:
         yield rag

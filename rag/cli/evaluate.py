@@ -56,7 +56,7 @@ def retrieval(
     )
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@options("embedder", "llm", "json")
+@options("embedder", "llm", "strictness", "json")
 @click.option("--limit", type=click.IntRange(1), help=say("N questions.", "取 N 个问题。"))
 @click.option("--seed", type=int, default=0, help=say("Which ones.", "抽样种子。"))
 @click.option("--baseline", is_flag=True, help=say("The naive path too, in the same run.", "同时评测朴素做法。"))
@@ -67,6 +67,7 @@ def answers(
     folder: Path,
     embedder: str | None,
     llm: str | None,
+    strictness: float | None,
     as_json: bool,
     limit: int | None,
     seed: int,
@@ -75,7 +76,7 @@ def answers(
 ) -> None:
     import tempfile
 
-    from ingest.answers import figures, naive, run, sample, write_table
+    from ingest.answers import curve, figures, naive, run, sample, write_table
     from ingest.evaluation import index_beir, read_beir
     from rag.answer import Answerer
     from rag.api import DEFAULT_EMBEDDER
@@ -85,7 +86,7 @@ def answers(
     from rag.llms import load_llm
     from rag.stores import open_store
 
-    settings = load_settings({"embedder": embedder, "llm": llm})
+    settings = load_settings({"embedder": embedder, "llm": llm, "strictness": strictness})
     beir = read_beir(folder)
     queries = sample(beir, limit, seed)
     with fetching(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
@@ -94,7 +95,7 @@ def answers(
         index_beir(store, model, beir, settings)
         answerer = Answerer(store, model, load_llm(settings.llm), settings)
         cases = list(_counted(run(answerer, beir, queries), 2 * len(queries)))
-        result: dict[str, object] = dict(figures(cases))
+        result: dict[str, object] = {**figures(cases), "curve": curve(cases, settings.strictness)}
         if baseline:
             plain = list(_counted(run(answerer, beir, queries, naive), 2 * len(queries)))
             result["baseline"] = figures(plain)

@@ -74,6 +74,14 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "top_k": click.option(
         "--top-k", type=click.IntRange(1, 1000), help=say("How many passages are looked at.", "取前几个段落。")
     ),
+    "strictness": click.option(
+        "--strictness",
+        type=click.FloatRange(0, 1),
+        help=say(
+            "How sure an answer must be to be given, 0 to 1 (default 0.5).",
+            "给出回答所需的把握，0 到 1（默认 0.5）。",
+        ),
+    ),
     "json": click.option("--json", "as_json", is_flag=True, help=say("Print JSON.", "输出 JSON。")),
     "source": click.option(
         "--source",
