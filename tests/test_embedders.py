@@ -55,6 +55,21 @@ class TestHashed(EmbedderContract):
 
 
 @pytest.mark.models
+class TestMiniLM(EmbedderContract):
+    closeness = 0.997
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def embedder(cls) -> Embedder:
+        return load_embedder("minilm")
+
+    def test_it_is_the_first_block_of_the_default(self, embedder: Embedder) -> None:
+        both = load_embedder("bilingual").embed_documents(PASSAGES[:3])[:, : minilm.DIM]
+        cosines = (embedder.embed_documents(PASSAGES[:3]) * both).sum(axis=1) / LATIN_SHARE**0.5
+        assert cosines == pytest.approx(1, abs=0.003)
+
+
+@pytest.mark.models
 class TestBilingual(EmbedderContract):
     closeness = 0.997  # rounding decides on which side of a step in 8 bits a value falls
 

@@ -42,8 +42,8 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str) -> Embedder:
-    """The embedder called `name`: "bilingual", "st:<catalogue name, hub name or path>", "hashed", "bge-m3",
-    "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
+    """The embedder called `name`: "bilingual", "minilm", "st:<catalogue name, hub name or path>", "hashed",
+    "bge-m3", "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
     Vectors of the last three are kept in the user's cache. Raises ConfigError for an unknown kind or a
     missing key, ModelError where the weights cannot be had, MissingExtra, EmbedderError.
@@ -54,6 +54,10 @@ def load_embedder(name: str) -> Embedder:
             from rag.embedders.bilingual import BilingualEmbedder
 
             return BilingualEmbedder.load()
+        case "minilm" if not model:
+            from rag.embedders.english import MiniLMEmbedder
+
+            return MiniLMEmbedder.load()
         case "st" if model:
             from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
@@ -70,6 +74,6 @@ def load_embedder(name: str) -> Embedder:
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, st:NAME-OR-PATH, bge-m3, modelscope:ID, "
-                "openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
+                f"no embedder is called {name!r}: use bilingual, minilm, st:NAME-OR-PATH, bge-m3, "
+                "modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )
