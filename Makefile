@@ -13,7 +13,7 @@ DEV := .venv/.ragstone-dev-installed
 INFINITY := .venv/.infinity-installed
 PROXY := .venv-ollama/bin/ollama-proxy
 
-.PHONY: help install models demo ingest ask chat test lint test-stores check-shared check-talk clean eval
+.PHONY: help install models demo ingest ask chat test lint test-stores check-shared check-talk eval bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -85,6 +85,14 @@ check-talk: $(DEV) ## all conversations and all injected documents with the loca
 eval: install ## answers measured on question sets, from SHARED=folder: benchmarks/ANSWERS.md
 	@$(BIN)/rag models pull
 	$(BIN)/python benchmarks/answers.py "$(SHARED)/eval"
+
+bench: install ## ragstone beside its peers, from SHARED=folder (hours; benchmarks/README.md): make bench RUNS="--runs 1"
+	@$(BIN)/rag models pull
+	$(BIN)/python -m benchmarks.run --shared "$(SHARED)" $(RUNS)
+
+bench-quick: install ## the same with two peers and 300 abstracts: under three minutes, once the peers are installed
+	@$(BIN)/rag models pull
+	@$(BIN)/python -m benchmarks.run --shared "$(SHARED)" --quick
 
 clean: ## remove the environment and the sample index
 	rm -rf .venv .venv-ollama data/index
