@@ -59,8 +59,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--embedder",
         metavar="NAME",
         help=say(
-            "bilingual (default), minilm (English), st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, bge-m3.",
-            "嵌入模型：bilingual（默认）、minilm（英文）、st:名称或路径、openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
+            "bilingual (default), minilm, st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, bge-m3.",
+            "嵌入模型：bilingual（默认）、minilm、st:名称或路径、openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
         ),
     ),
     "llm": click.option(
