@@ -30,7 +30,7 @@ from rag.types import Answer, Citation, Hit, Message, Usage, Where
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
-LOCAL_CONTEXT, REMOTE_CONTEXT = 180, 2400
+LOCAL_CONTEXT, REMOTE_CONTEXT = 150, 2400
 
 REFUSAL = {
     "en": "The documents do not answer this question.",

@@ -51,6 +51,8 @@ def support(claim: str, question: str, passages: Sequence[Passage], embedder: Em
     if not content_terms(statement):
         return _best_window(question, question, passages)  # a bare yes or no stands on what it was asked of
     found = _verbatim(statement, question, passages) or _best_window(statement, question, passages)
+    if found and _another_row_is_asked_for(found, question, passages[found.passage]):
+        return None
     if found and _to_the_point(question, passages[found.passage], embedder):
         return found
     return _across_languages(statement, question, passages, embedder)
@@ -63,6 +65,22 @@ def _to_the_point(question: str, passage: Passage, embedder: Embedder) -> bool:
     return (
         float(embedder.embed_documents([passage.text])[0] @ embedder.embed_queries([question])[0]) >= CROSS_COSINE
     )
+
+
+_RULE = re.compile(r"\|[\s:|-]+$")
+
+
+def _another_row_is_asked_for(found: Support, question: str, passage: Passage) -> bool:
+    """Whether what supports is a row of a table, and another row speaks more of the question."""
+    rows = [(a, b) for a, b in sentences(passage.text) if passage.text.startswith("|", a)]
+    own = (found.start - passage.start, found.end - passage.start)
+    if own not in rows:
+        return False
+    asked = content_terms(question)
+    texts = [passage.text[a:b] for a, b in rows]
+    heads = {i for i, below in enumerate(texts[1:]) if _RULE.match(below)}
+    shared = [len(asked & set(terms(text))) for text in texts]
+    return max(n for i, n in enumerate(shared) if i not in heads) > shared[rows.index(own)]
 
 
 def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
@@ -122,9 +140,14 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
 
 
 def _windows(text: str) -> list[tuple[int, int, int]]:
-    """Runs of one to WINDOW sentences: how many, start and end."""
+    """Runs of one to WINDOW sentences, or single rows of a table: how many, start and end."""
     spans = sentences(text)
-    return [(n, spans[i][0], spans[i + n - 1][1]) for n in range(1, WINDOW + 1) for i in range(len(spans) - n + 1)]
+    runs = [(n, spans[i : i + n]) for n in range(1, WINDOW + 1) for i in range(len(spans) - n + 1)]
+    return [
+        (n, run[0][0], run[-1][1])
+        for n, run in runs
+        if n == 1 or not any(text.startswith("|", start) for start, _ in run)
+    ]
 
 
 def _across_languages(

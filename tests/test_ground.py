@@ -147,3 +147,9 @@ def test_a_number_in_digits_is_supported_by_its_word() -> None:
     asked = "From what length of flight is it paid?"
     assert quoted("7 hours", asked, FLIGHTS) == "It is paid from seven hours."
     assert quoted("8 hours", asked, FLIGHTS) is None
+
+
+def test_a_figure_of_another_row_supports_nothing() -> None:
+    table = ("| Machine | Months |\n|---|---|\n| Heron | 24 months |\n| Wren | 36 months |",)
+    assert quoted("Heron: 24 months", "How long is the warranty of the Heron?", table) == "| Heron | 24 months |"
+    assert quoted("Heron: 36 months", "How long is the warranty of the Heron?", table) is None
