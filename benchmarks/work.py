@@ -98,7 +98,7 @@ def _scifact(shared: Path, home: Path, most: int | None) -> None:
                 break
             row = json.loads(line)
             path = home / "files" / f"{row['_id']}.txt"
-            path.write_text(f"{row['title']}\n\n{row['text']}", encoding="utf-8")
+            path.write_text(f"{row['title']} {row['text']}", encoding="utf-8")
     shutil.copyfile(shared / SCIFACT / "queries.jsonl", home / "questions.jsonl")
 
 

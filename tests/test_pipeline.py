@@ -416,4 +416,4 @@ def test_long_rows_of_a_table_are_reported(store: Store, tree: Tree) -> None:
     report = ingest(store, HASHED, [folder], Settings(chunk_tokens=64))
     (cut,) = report.cut
     assert cut["source"] == "docs/a.csv"
-    assert cut["reason"] == "rows longer than a chunk of 64 tokens, now in several: 2 (row 2 first)"
+    assert cut["reason"] == "rows longer than a chunk of 64 tokens, now in several chunks: 2 (row 2 first)"
