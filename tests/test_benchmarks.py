@@ -65,7 +65,7 @@ def test_a_folder_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     assert not (tmp_path / "cache" / "works" / "scifact").exists()
     (shared / "queries.jsonl").write_text('{"_id": "1", "text": "Q"}\n')
     made = work.prepare("scifact:1", tmp_path / "shared", tmp_path / "cache", {})
-    assert [path.read_text() for path in made.folder.iterdir()] == ["T\n\nB"]
+    assert [path.read_text() for path in made.folder.iterdir()] == ["T B"]
 
 
 def test_a_process_is_timed_to_its_first_line_and_its_memory_is_its_own(tmp_path: Path) -> None:
