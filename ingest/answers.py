@@ -86,7 +86,8 @@ def run(
 
 def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer: Answer) -> Case:
     golds = (*query["answers"], *(query.get("answers_doc_lang") or ()))
-    short = _MARKER.sub("", answer.text)
+    text = _MARKER.sub("", answer.text)
+    short = answer.short or text
     return Case(
         query["_id"],
         query["text"],
@@ -98,7 +99,7 @@ def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer:
         tuple(c.source in relevant and contains(c.quote, golds) for c in answer.citations),
         exact_match(short, golds),
         f1(short, golds),
-        contains(short, golds) and not answer.refused,
+        contains(text, golds) and not answer.refused,
         answer.timings["first_token"],
         answer.timings["total"],
         answer.confidence,

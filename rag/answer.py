@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
 from rag.plain import plain
 from rag.prompt import render
+from rag.quoting import in_quotes, quotation, shortened, without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, sentences
@@ -41,7 +41,6 @@ SILENT = {
     "zh": "文档没有回答这一部分：“{part}”",
 }
 _NONE = ("NONE", "无")  # what the prompts ask for where the passages do not answer
-_MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +158,7 @@ class _Draft:
     asked: str = ""
     hits: list[Hit] = field(default_factory=list)
     text: str = ""
+    words: list[str] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
@@ -180,6 +180,13 @@ class _Draft:
         self.citations.append(new)
         return new.n
 
+    def say(self, claim: str, support: Passage, quoting: bool) -> str:
+        """`claim` with its citation and, if `quoting`, the words of `support` where those say much more."""
+        n = self.cite(support, support.start, support.end)
+        quote = plain(quotation(claim, support.text), support.chunk.text) if quoting else ""
+        beside = f" {quote}" if quote and quote not in self.text else ""
+        return f"{plain(claim, support.chunk.text)} [{n}]{beside}"
+
     def finish(self) -> Answer:
         self.timings["total"] = time.perf_counter() - self.began
         return Answer(
@@ -193,6 +200,7 @@ class _Draft:
             dict(self.timings),
             self.asked,
             self.confidence,
+            " ".join(self.words),
         )
 
 
@@ -201,8 +209,7 @@ def _quote(draft: _Draft, hits: Sequence[Hit]) -> Iterator[str]:
     for i, hit in enumerate(hits[:3]):
         chunk = hit.chunk
         n = draft.cite(Passage(chunk, chunk.start, chunk.end), chunk.start, chunk.end)
-        marks = "“”" if language(chunk.text) == "en" else "「」"
-        yield f"{chr(10) if i else ''}{marks[0]}{plain(chunk.text.strip(), chunk.text)}{marks[1]} [{n}]"
+        yield f"{chr(10) if i else ''}{in_quotes(plain(without_markers(chunk.text.strip()), chunk.text))} [{n}]"
 
 
 def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -> Iterator[str]:
@@ -212,7 +219,7 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
     budget = settings.context_tokens or context_budget(llm)
     passages = select(hits, question, by.embedder, budget, llm.count_tokens)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
-    stream = llm.stream(messages(question, passages), max_tokens=settings.answer_tokens)
+    stream = llm.stream(messages(question, passages, language(draft.question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
         sure = confidence(hits[0].score, coverage(question, passages), doubted)
@@ -228,11 +235,11 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
             log.debug("left out, since no passage says so: %s", claim)
             continue
         cited = passages[found.passage].chunk
-        for text, chunk, start, end in settle(
-            question, claim, cited, found.start, found.end, hits, by.store.documents
-        ):
-            n = draft.cite(Passage(chunk, start, end), start, end)
-            yield f"{(before or ' ') if said else ''}{plain(text, chunk.text)} [{n}]"
+        told = settle(question, claim, cited, found.start, found.end, hits, by.store.documents)
+        draft.words.append(shortened(plain(told[0][0], told[0][1].text), question))
+        for text, chunk, start, end in told:
+            quoted = draft.say(text, Passage(chunk, start, end), quoting=text == claim)
+            yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
 
 
@@ -251,9 +258,8 @@ def context_budget(llm: LLM) -> int:
     return LOCAL_CONTEXT if llm.id.startswith("local:") else REMOTE_CONTEXT
 
 
-def messages(question: str, passages: Sequence[Passage]) -> list[Message]:
-    """What is said to the model: the rules, then the numbered passages and the question."""
-    tongue = language(question)
+def messages(question: str, passages: Sequence[Passage], tongue: str) -> list[Message]:
+    """What is said to the model, in the language `tongue`: the rules, then the numbered passages, the question."""
     numbered = "\n".join(f"[{i}] {_titled(p)}" for i, p in enumerate(passages, start=1))
     return [
         Message("system", render(f"answer.{tongue}")),
@@ -284,5 +290,5 @@ def _claims(draft: _Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]
 
 def _claim(buffer: str, start: int, end: int) -> tuple[str, str]:
     gap = buffer[:start][len(buffer[:start].rstrip()) :]
-    text = _MARKERS.sub("", buffer[start:end]).strip()
+    text = without_markers(buffer[start:end]).strip()
     return ("\n" if "\n" in gap else " " if gap else ""), text

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.answer import Answerer, whole
-from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone
+from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import LLM
 from rag.orders import neutral
 from rag.prompt import render
@@ -54,7 +54,9 @@ class Chat:
             return question, ()
         if not leans(question):
             return question, searches(question, self.history, question) if is_bare(question) else ()
-        rewritten = rewrite(self.answerer.llm, self.history, question) if self.answerer.llm else ""
+        rewritten = swapped(question, self.history)
+        if not rewritten and self.answerer.llm:
+            rewritten = rewrite(self.answerer.llm, self.history, question)
         return rewritten or standalone(question, self.history), searches(question, self.history, rewritten)
 
 

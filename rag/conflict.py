@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from rag.quoting import prose
 from rag.text import content_terms, language, normalise, numbers, sentences
 from rag.types import Chunk, Document, Hit
 
@@ -205,12 +206,12 @@ def settle(
     place = (conflict.chunk, conflict.start, conflict.end)
     quote = conflict.chunk.text[conflict.start - conflict.chunk.start : conflict.end - conflict.chunk.start]
     if (edition := _asked_for(question, cited, conflict.chunk)) is not None:
-        return [held] if edition is cited else [(_prose(quote), *place)]
+        return [held] if edition is cited else [(prose(quote), *place)]
     newest = newer(cited, conflict.chunk, documents())
     tongue = language(question)
     if newest is conflict.chunk:
         older = _statement(tongue, cited, conflict.instead_of, "older")
-        return [(_prose(quote), *place), (older, cited, start, end)]
+        return [(prose(quote), *place), (older, cited, start, end)]
     return [held, (_statement(tongue, conflict.chunk, conflict.figure, "older" if newest else ""), *place)]
 
 
@@ -225,8 +226,3 @@ _SAYS = {
 
 def _statement(tongue: str, chunk: Chunk, figure: str, age: str) -> str:
     return _SAYS[tongue][bool(age)].format(name=PurePosixPath(chunk.source).name, figure=figure)
-
-
-def _prose(sentence: str) -> str:
-    """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
-    return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from rag.text import content_terms, language, normalise, numbers, terms
 from rag.types import Answer
 
-__all__ = ["contextual", "is_bare", "keeps_to", "leans", "recent", "searches", "standalone"]
+__all__ = ["contextual", "is_bare", "keeps_to", "leans", "recent", "searches", "standalone", "swapped"]
 
 _CITED = re.compile(r" ?\[\d+\]")
 _CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -100,6 +100,34 @@ def is_bare(question: str) -> bool:
     return len(_EMPTY_ZH.sub("", question)) <= 8 if _CJK.search(question) else len(_said(question)) <= 2
 
 
+_ONLY_A_NAME = re.compile(
+    r"^(?:and|what about|how about|and what about)\s+(?:(?P<before>in|at|on|for|from|of|with|to)\s+)?(?:the\s+)?"
+    r"(?P<name>[A-Z0-9][\w.+-]*(?:\s+[A-Z0-9][\w.+-]*)*)\s*\?*$",
+    re.IGNORECASE,
+)
+_ONLY_A_NAME_ZH = re.compile(r"^(?:那么?)?\s*(?P<name>[A-Za-z][A-Za-z0-9 .+-]*?)\s*呢\s*[？?]?$")
+_NAME = re.compile(r"\b[A-Z][\w.+-]*(?:\s+[A-Z0-9][\w.+-]*)*")
+_NAME_ZH = re.compile(r"[A-Z][A-Za-z0-9.+-]*(?:\s+[A-Z0-9][A-Za-z0-9.+-]*)*")
+
+
+def swapped(question: str, history: Sequence[Answer]) -> str:
+    """The question before with the name of this one, where this is but a name ("And the Heron Pro?").
+
+    "" where it is more than that, or where the question before has no name or several that may be meant.
+    """
+    before = history[-1].asked or history[-1].question
+    chinese = bool(_CJK.search(question))
+    asked = (_ONLY_A_NAME_ZH if chinese else _ONLY_A_NAME).match(question.strip())
+    if not asked or not asked["name"][0].isupper() or language(before) != language(question):
+        return ""
+    found = list(_NAME_ZH.finditer(before)) if chinese else [m for m in _NAME.finditer(before) if m.start()]
+    if not chinese and asked["before"]:
+        found = [m for m in found if re.search(rf"\b{asked['before']}(?: the)? $", before[: m.start()], re.I)]
+    if len({match.group() for match in found}) != 1:
+        return ""
+    return before.replace(found[0].group(), asked["name"])
+
+
 def standalone(question: str, history: Sequence[Answer]) -> str:
     """`question` with the one before it, as one that can be understood alone: what no model is needed for."""
     before = _core(history)
@@ -145,13 +173,17 @@ def _surroundings(question: str, history: Sequence[Answer]) -> str:
     """As `contextual`, with what was answered, and the heading that it was found under."""
     last = history[-1]
     heading = last.citations[0].heading if last.citations else ()
-    said = "" if last.refused else _CITED.sub("", last.text)[:120]
+    said = "" if last.refused else _said_in(last)[:120]
     return " ".join(filter(None, (_core(history), said, *heading[:1], question)))
+
+
+def _said_in(turn: Answer) -> str:
+    return turn.short or _CITED.sub("", turn.text)
 
 
 def keeps_to(rewritten: str, question: str, history: Sequence[Answer]) -> bool:
     """Whether a model's rewriting keeps what `question` asks and adds only what the conversation said."""
-    said = [part for turn in history for part in (turn.question, turn.asked, turn.text)]
+    said = [part for turn in history for part in (turn.question, turn.asked, _said_in(turn))]
     said += [title for turn in history for citation in turn.citations for title in citation.heading]
     known = _pieces(" ".join((*said, question)))
     own, new = _pieces(question) - _LEANING, _pieces(rewritten)
@@ -185,7 +217,7 @@ def recent(history: Sequence[Answer], budget: int, count: Callable[[str], int]) 
     """
     kept: list[str] = []
     for turn in reversed(history):
-        text = f"Q: {turn.asked or turn.question}\nA: {_CITED.sub('', turn.text)}"
+        text = f"Q: {turn.asked or turn.question}\nA: {_said_in(turn)}"
         tokens = count(text)
         if tokens > budget:
             if kept:

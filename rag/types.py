@@ -170,7 +170,9 @@ class Answer:
 
     Every ``[n]`` in `text` has a citation with that `n`. `timings` are seconds by stage. `asked` is the
     form of a follow-up question that was searched, empty where that is the question as it was asked.
-    `confidence` is the probability that the documents answer, None where the model tells none.
+    `confidence` is the probability that the documents answer, None where the model tells none. `short` is
+    the answer in the fewest words, without citations and quotations; empty for a refusal, an overview of the
+    documents, and where no model wrote.
     """
 
     question: str
@@ -183,3 +185,4 @@ class Answer:
     timings: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""
     confidence: float | None = None
+    short: str = ""

@@ -67,6 +67,7 @@ def test_an_answer_with_its_citation(answerer: Answerer) -> None:
     answer = ask(answerer, "The warranty lasts 24 months.")
     assert answer.text == "The warranty lasts 24 months. [1]"
     assert not answer.refused
+    assert answer.short == "The warranty lasts 24 months"
     (citation,) = answer.citations
     assert citation.source == "notes/warranty.txt"
     assert citation.quote == "The warranty of the Tern machine lasts 24 months."
@@ -76,6 +77,14 @@ def test_an_answer_with_its_citation(answerer: Answerer) -> None:
     assert answer.usage.completion == 5
     assert {"search", "first_token", "total"} <= set(answer.timings)
     assert 0 < answer.timings["search"] <= answer.timings["first_token"] <= answer.timings["total"]
+
+
+def test_few_words_stand_beside_those_that_say_it(answerer: Answerer) -> None:
+    answer = ask(answerer, "24 months")
+    assert answer.text == "24 months [1] “The warranty of the Tern machine lasts 24 months.”"
+    assert answer.short == "24 months"
+    twice = ask(answerer, "24 months.\n24 months")
+    assert twice.text.count("“") == 1
 
 
 def test_an_answer_in_chinese(answerer: Answerer) -> None:
@@ -254,7 +263,10 @@ def test_each_part_of_a_question_cites_its_own(answerer: Answerer) -> None:
     *_, answer = replace(answerer, llm=llm).stream("How long is the warranty? When does the car park open?")
     assert isinstance(answer, Answer)
     check(answer, answerer.store)
-    assert answer.text == "It lasts 24 months. [1]\nIt opens at 7:30. [2]"
+    assert answer.text == (
+        "It lasts 24 months. [1]\nIt opens at 7:30. [2] “The car park opens at 7:30 and closes at 21:00.”"
+    )
+    assert answer.short == "It lasts 24 months It opens at 7:30"
     assert [c.source for c in answer.citations] == ["notes/warranty.txt", "notes/office.md"]
     assert answer.usage.completion == 4 + 5
 

@@ -49,7 +49,7 @@ def test_a_follow_up_is_made_to_stand_alone(chat: Chat, llm: ScriptedLLM) -> Non
     assert chat.history == [first, second]
     rewriting = llm.prompts[1]
     assert FIRST in rewriting
-    assert "It lasts 24 months." in rewriting
+    assert "It lasts 24 months" in rewriting
     assert "[1]" not in rewriting
 
 

@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from rag import RAG
 from rag.chat import Chat, rewrite
-from rag.followup import contextual, is_bare, keeps_to, leans, recent, searches, standalone
+from rag.followup import contextual, is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import load_llm
 from rag.retrieve import together
 from rag.types import Answer, Citation, Hit
@@ -220,3 +220,24 @@ def test_some_dialogues_with_the_models_rewriting(sample: RAG) -> None:
 @pytest.mark.slow
 def test_all_dialogues_with_the_models_rewriting(sample: RAG) -> None:
     assert by_model(sample, DIALOGUES) >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "asked"),
+    [
+        ("How long is the warranty of the Wren grinder?", "And the Heron Pro?",
+         "How long is the warranty of the Heron Pro grinder?"),
+        ("How many days of leave do staff in Leeds have?", "And in Rotterdam?",
+         "How many days of leave do staff in Rotterdam have?"),
+        ("When does Anna leave from Leeds?", "What about from York?", "When does Anna leave from York?"),
+        ("When does Anna leave Leeds?", "And Rotterdam?", ""),  # which name is meant?
+        ("How long is the warranty?", "And the Heron Pro?", ""),
+        ("How long is the warranty of the Wren?", "And how long must it rest?", ""),
+        ("How long is the warranty of the Wren?", "and the other one?", ""),
+        ("Wren 磨豆机的保修期是多久？", "那 Heron Pro 呢？", "Heron Pro 磨豆机的保修期是多久？"),
+        ("保修期是多久？", "那 Heron Pro 呢？", ""),
+        ("Wren 磨豆机的保修期是多久？", "那第二个呢？", ""),
+    ],
+)  # fmt: skip
+def test_a_name_alone_takes_the_place_of_the_name_before(before: str, question: str, asked: str) -> None:
+    assert swapped(question, [Answer(before, "36 months [1]", False)]) == asked

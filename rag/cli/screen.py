@@ -121,12 +121,13 @@ def _row(title: str, like: str | None) -> str:
 
 
 def show_citations(answer: Answer) -> None:
-    """The citations under an answer: number, place and quotation."""
+    """The citations under an answer: number, place and, unless the answer has it, quotation."""
     for citation in answer.citations:
         quote = " ".join(citation.quote.split())
         short = quote if len(quote) <= QUOTE else quote[:QUOTE] + "…"
         click.secho(f"  [{citation.n}] {plain(place(citation, answer.question))}", bold=True)
-        click.secho(f"      {plain(short)}", dim=True)
+        if quote not in answer.text:
+            click.secho(f"      {plain(short)}", dim=True)
 
 
 def show_usage(answer: Answer) -> None:
@@ -165,6 +166,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "question": answer.question,
         "asked": answer.asked or answer.question,
         "answer": answer.text,
+        "short": answer.short,
         "refused": answer.refused,
         "citations": [
             {

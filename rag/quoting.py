@@ -1,0 +1,62 @@
+"""The two forms of an answer: in the fewest words, and with the words of the document that say it."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+
+from rag.text import content_terms, language
+
+__all__ = ["in_quotes", "prose", "quotation", "shortened", "without_markers"]
+
+SAID = 0.5
+"""A statement that holds this share of the terms of what supports it needs no quotation beside it."""
+LONGEST = 500
+"""Characters of the longest quotation within an answer; the citation has all of it."""
+
+_MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
+_ASKING = re.compile(r"什么|谁|哪|几|多少|多[长久大高重远快]|何|怎|如何|为什么")
+_LINK_ZH = re.compile(r"^[，,：:\s]*(?:的?[是为]|了)?[，,：:\s]*")
+
+
+def without_markers(text: str) -> str:
+    """`text` without numbers in brackets, which a reader would take for citations of ours."""
+    return _MARKERS.sub("", text)
+
+
+def quotation(claim: str, support: str) -> str:
+    """`support` as it is quoted beside `claim`, "" where the claim says nearly all of it itself."""
+    held = content_terms(support)
+    if len(held & content_terms(claim)) >= SAID * len(held):
+        return ""
+    text = prose(" ".join(without_markers(support).split()))
+    return in_quotes(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+
+
+def in_quotes(text: str) -> str:
+    """`text` between the quotation marks of its language."""
+    return f"“{text}”" if language(text) == "en" else f"「{text}」"
+
+
+def prose(sentence: str) -> str:
+    """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
+    return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")
+
+
+def shortened(claim: str, question: str) -> str:
+    """`claim` without what `question` says itself, where a Chinese question is a statement with a gap.
+
+    An answer stands where the question's word stands: to "甲由什么组成？", "甲由乙组成。" says "乙".
+    """
+    said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
+    start = _shared_beginning(said, asked)
+    if start < 2 or not _ASKING.match(asked, start):
+        return said
+    end = _shared_beginning(said[start:][::-1], asked[start:][::-1])
+    gap = said[start : len(said) - end] if end > 1 else said[start:]
+    return _LINK_ZH.sub("", gap).strip("，,：: ") or said
+
+
+def _shared_beginning(one: str, two: str) -> int:
+    """Characters that both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False)))

@@ -1,0 +1,44 @@
+"""The short form of an answer, and the words that stand beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.quoting import LONGEST, quotation, shortened, without_markers
+
+
+@pytest.mark.parametrize(
+    ("claim", "question", "short"),
+    [
+        ("《白鹭》是由江南书社出版的。", "《白鹭》是由哪个机构出版的？", "江南书社"),
+        ("水箱的容量是140升。", "水箱的容量是多少？", "140升"),
+        ("北厂派工程师检查了三号炉。", "北厂派工程师检查了哪个炉？", "三号炉"),
+        ("鹭是涉禽的一个科。", "鹭是什么？", "涉禽的一个科"),
+        # no gap in the question where the statement parts from it
+        ("白茶比绿茶淡。", "白茶和绿茶有什么区别？", "白茶比绿茶淡"),
+        ("南方（江州）茶叶展览会", "南方（江州）博览会的原名是什么？", "南方（江州）茶叶展览会"),
+        ("24 months.", "How long is the warranty?", "24 months"),
+        ("它", "它是什么？", "它"),
+    ],
+)
+def test_what_the_question_says_is_left_out(claim: str, question: str, short: str) -> None:
+    assert shortened(claim, question) == short
+
+
+def test_a_quotation_beside_few_words() -> None:
+    support = "The tank holds up to 140 litres [3] of water."
+    assert quotation("140", support) == "“The tank holds up to 140 litres of water.”"
+    assert quotation("The tank holds 140 litres.", support) == ""
+    assert (
+        quotation("一百四十升", "水箱最多可装一百四十升水，要用软水。")
+        == "「水箱最多可装一百四十升水，要用软水。」"
+    )
+    assert quotation("12", "| Heron | steel | 12 |") == "“Heron | steel | 12”"
+
+
+def test_a_long_quotation_is_cut() -> None:
+    assert len(quotation("word", "many other words " * 100)) == LONGEST + 3
+
+
+def test_markers() -> None:
+    assert without_markers("So [1], and [2, 3] or [4-6]【7】. [a]") == "So, and or. [a]"
