@@ -3,7 +3,7 @@
     python benchmarks/answers.py FOLDER [--limit 100] [--seed 2] [--only SET]…
 
 FOLDER holds the sets in BEIR layout. What has been measured is kept in answers.json beside this file and not
-measured again, unless --fresh is given; every case is written to OUT/SET.csv, for a person to read.
+measured again, unless the sample is another (--limit, --seed) or --fresh is given; every case is written to OUT/SET.csv, for a person to read.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ HERE = Path(__file__).parent
 SETS = ("xquad-en", "xquad-zh", "cmrc2018-trial")
 ROWS = {
     "answer_recall": "the answer contains a gold answer",
-    "f1": "F1 of the answer",
-    "em": "exact match of the answer",
+    "f1": "F1 of its short form",
+    "em": "exact match of the short form",
     "citation_precision": "citation precision",
     "citation_recall": "questions with a right citation",
     "false_refusal": "refused wrongly",
@@ -45,9 +45,10 @@ def main() -> None:
     kept = HERE / "answers.json"
     results = {} if args.fresh or not kept.is_file() else json.loads(kept.read_text())
     for name in args.only or SETS:
-        if name not in results:
+        sample = {"seed": args.seed, "limit": args.limit}
+        if not sample.items() <= results.get(name, {}).items():
             print(name, file=sys.stderr)
-            results[name] = measured(args, name) | {"seed": args.seed, "date": date.today().isoformat()}
+            results[name] = measured(args, name) | sample | {"date": date.today().isoformat()}
             kept.write_text(json.dumps(results, indent=1) + "\n")
     (HERE / "ANSWERS.md").write_text(report(results), encoding="utf-8")
 

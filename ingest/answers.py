@@ -31,6 +31,7 @@ class Case:
     golds: tuple[str, ...]
     hidden: bool
     answer: str
+    short: str
     refused: bool
     cited: tuple[str, ...]
     right: tuple[bool, ...]  # for each citation: a relevant document, and its quotation holds the answer
@@ -94,6 +95,7 @@ def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer:
         golds,
         hidden,
         answer.text,
+        short,
         answer.refused,
         tuple(f"{c.source}: {c.quote}" for c in answer.citations),
         tuple(c.source in relevant and contains(c.quote, golds) for c in answer.citations),
