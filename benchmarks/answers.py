@@ -3,7 +3,8 @@
     python benchmarks/answers.py FOLDER [--limit 100] [--seed 2] [--only SET]…
 
 FOLDER holds the sets in BEIR layout. What has been measured is kept in answers.json beside this file and not
-measured again, unless the sample is another (--limit, --seed) or --fresh is given; every case is written to OUT/SET.csv, for a person to read.
+measured again, unless the sample is another (--limit, --seed) or --fresh is given; with --cases OUT every case
+is written to OUT/SET.csv, for a person to read.
 """
 
 from __future__ import annotations

@@ -143,11 +143,12 @@ def _embedding(results: Results) -> Iterator[str]:
     each = ", ".join(format(row["ratio"], ".2f") for row in rows)
     yield from ("", "## Embedding alone, all-MiniLM-L6-v2", "")
     yield (
-        f"{found['texts']:,} abstracts, both in one process in turn: {ours.median:,.0f} tokens/s, "
+        f"{found['texts']:,} abstracts, each in a process of its own, in turn: {ours.median:,.0f} tokens/s, "
         f"`SentenceTransformer.encode` in fp32 {theirs.median:,.0f}. "
-        f"The ratio of each round: {each}."
+        f"The ratio of each round: {each} (median {ratio.median:.2f})."
     )
-    yield f"Cosine between the two: {rows[0]['cosine']:.4f} in the mean, {rows[0]['least']:.4f} at the least."
+    mean, least = (found["cosine"][name] for name in ("mean", "least"))
+    yield f"Cosine between the two: {mean:.4f} in the mean, {least:.4f} at the least."
     if quality := found.get("quality"):
         yield (
             f"nDCG@10 on scifact by dense search alone: {quality['ndcg ours']:.4f}, "
