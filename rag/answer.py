@@ -24,13 +24,16 @@ from rag.prompt import render
 from rag.quoting import in_quotes, quotation, shortened, without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
-from rag.text import language, sentences
+from rag.text import language, script, sentences
 from rag.types import Answer, Citation, Hit, Message, Usage, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
 LOCAL_CONTEXT, REMOTE_CONTEXT = 150, 2400
+# A statement with this share of the terms of what supports it stands without a quotation. A small model's own
+# words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
+LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
 
 REFUSAL = {
     "en": "The documents do not answer this question.",
@@ -180,10 +183,10 @@ class _Draft:
         self.citations.append(new)
         return new.n
 
-    def say(self, claim: str, support: Passage, quoting: bool) -> str:
-        """`claim` with its citation and, if `quoting`, the words of `support` where those say much more."""
+    def say(self, claim: str, support: Passage, enough: float) -> str:
+        """`claim` with its citation, and with the words of `support` unless it holds `enough` of them itself."""
         n = self.cite(support, support.start, support.end)
-        quote = plain(quotation(claim, support.text), support.chunk.text) if quoting else ""
+        quote = plain(quotation(claim, support.text, enough), support.chunk.text)
         beside = f" {quote}" if quote and quote not in self.text else ""
         return f"{plain(claim, support.chunk.text)} [{n}]{beside}"
 
@@ -222,10 +225,11 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
     stream = llm.stream(messages(question, passages, language(draft.question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
-        sure = confidence(hits[0].score, coverage(question, passages), doubted)
+        sure = confidence(hits[0].score, coverage(question, passages), doubted, script(question))
         draft.confidence = max(sure, draft.confidence or 0.0)
         if sure < settings.strictness:
             return
+    enough = LOCAL_ENOUGH if _is_local(llm) else REMOTE_ENOUGH
     said = ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
@@ -238,7 +242,7 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
         told = settle(question, claim, cited, found.start, found.end, hits, by.store.documents)
         draft.words.append(shortened(plain(told[0][0], told[0][1].text), question))
         for text, chunk, start, end in told:
-            quoted = draft.say(text, Passage(chunk, start, end), quoting=text == claim)
+            quoted = draft.say(text, Passage(chunk, start, end), enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
 
@@ -255,7 +259,11 @@ def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
 
 def context_budget(llm: LLM) -> int:
     """Tokens of passages that suit a model: one on this machine reads some 50 to 100 a second."""
-    return LOCAL_CONTEXT if llm.id.startswith("local:") else REMOTE_CONTEXT
+    return LOCAL_CONTEXT if _is_local(llm) else REMOTE_CONTEXT
+
+
+def _is_local(llm: LLM) -> bool:
+    return llm.id.startswith("local:")
 
 
 def messages(question: str, passages: Sequence[Passage], tongue: str) -> list[Message]:

@@ -12,8 +12,10 @@ __all__ = ["confidence", "coverage", "doubt"]
 
 # Logistic models of the best hit's score, of how much of the question stands together in the evidence, and of
 # the model's own doubt (as log odds), fitted on questions asked once with their documents and once without
-# them: at 0.5 both mistakes weigh the same. Across languages no words are shared, and the score is lower.
-BIAS, SCORE, COVERAGE, DOUBT = -5.3, 5.3, 4.4, -0.9
+# them: at 0.5 both mistakes weigh the same. Scores of other scripts than Latin come from another embedder
+# and are lower for the same worth. Across languages no words are shared, and the score is lower still.
+BIAS, SCORE, COVERAGE, DOUBT = -7.35, 6.5, 6.06, -0.84
+OTHER_SCRIPT = 1.35
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
 _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
@@ -21,16 +23,18 @@ _TOGETHER = 2
 """Sentences in a row in which the question's words must stand."""
 
 
-def confidence(score: float, covered: float | None, doubted: float) -> float:
+def confidence(score: float, covered: float | None, doubted: float, written: str) -> float:
     """The probability in [0, 1] that the documents answer.
 
-    `score` is the best hit's, `covered` what `coverage` says and `doubted` what `doubt` says.
+    `score` is the best hit's, `covered` what `coverage` says, `doubted` what `doubt` says, and `written` the
+    question's `script`.
     """
     doubted = min(max(doubted, _LEAST), 1 - _LEAST)
     odds = math.log(doubted / (1 - doubted))
     if covered is None:
         return _logistic(ACROSS_BIAS + ACROSS_SCORE * score + ACROSS_DOUBT * odds)
-    return _logistic(BIAS + SCORE * score + COVERAGE * covered + DOUBT * odds)
+    bias = BIAS + (OTHER_SCRIPT if written == "other" else 0.0)
+    return _logistic(bias + SCORE * score + COVERAGE * covered + DOUBT * odds)
 
 
 def coverage(question: str, passages: Sequence[Passage]) -> float | None:

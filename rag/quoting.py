@@ -9,8 +9,6 @@ from rag.text import content_terms, language
 
 __all__ = ["in_quotes", "prose", "quotation", "shortened", "without_markers"]
 
-SAID = 0.5
-"""A statement that holds this share of the terms of what supports it needs no quotation beside it."""
 LONGEST = 500
 """Characters of the longest quotation within an answer; the citation has all of it."""
 
@@ -24,10 +22,10 @@ def without_markers(text: str) -> str:
     return _MARKERS.sub("", text)
 
 
-def quotation(claim: str, support: str) -> str:
-    """`support` as it is quoted beside `claim`, "" where the claim says nearly all of it itself."""
+def quotation(claim: str, support: str, enough: float) -> str:
+    """`support` as quoted beside `claim`; "" where the claim holds the share `enough` of its terms itself."""
     held = content_terms(support)
-    if len(held & content_terms(claim)) >= SAID * len(held):
+    if len(held & content_terms(claim)) >= enough * len(held):
         return ""
     text = prose(" ".join(without_markers(support).split()))
     return in_quotes(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")

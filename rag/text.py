@@ -123,11 +123,17 @@ _UNITS = "zero one two three four five six seven eight nine ten eleven twelve th
 _ENGLISH = {word: i for i, word in enumerate(_UNITS)}
 _ENGLISH |= {f"{stem}teen": 16 + i for i, stem in enumerate(("six", "seven", "eigh", "nine"))}
 _ENGLISH |= {f"{stem}ty": 20 + 10 * i for i, stem in enumerate("twen thir for fif six seven eigh nine".split())}
-_ENGLISH_NUMBER = re.compile(rf"\b({'|'.join(_ENGLISH)})\b(?:[- ](?:({'|'.join(_UNITS[1:10])})\b))?")
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth".split()
+_ONES = {word: i for words in (_UNITS[1:10], _ORDINALS) for i, word in enumerate(words, start=1)}
+_ENGLISH |= {f"{word.removesuffix('y')}ieth": value for word, value in _ENGLISH.items() if word.endswith("ty")}
+_ENGLISH |= {f"{word}th": value for word, value in _ENGLISH.items() if value in (10, 11) or word.endswith("teen")}
+# "first" and "second" are no numbers as often as they are.
+_ENGLISH |= {"twelfth": 12} | {word: i for word, i in _ONES.items() if word in _ORDINALS[2:]}
+_ENGLISH_NUMBER = re.compile(rf"\b({'|'.join(_ENGLISH)})\b(?:[- ](?:({'|'.join(_ONES)})\b))?")
 
 
 def numbers(text: str) -> set[str]:
-    """The numbers of `text` in digits: "1,200" is "1200", "thirty-six" and 三十六 are "36".
+    """The numbers of `text` in digits: "1,200" is "1200", "thirty-six" and 三十六 are "36", "nineteenth" is "19".
 
     A bare "one" or 一 counts for nothing: it is an article as often as a number.
     """
@@ -136,7 +142,7 @@ def numbers(text: str) -> set[str]:
     found |= {str(_chinese_number(match.group())) for match in _CHINESE_NUMBER.finditer(plain)}
     for tens, ones in _ENGLISH_NUMBER.findall(plain):
         if tens != "one":
-            found.add(str(_ENGLISH[tens] + (_ENGLISH[ones] if ones and _ENGLISH[tens] >= 20 else 0)))
+            found.add(str(_ENGLISH[tens] + (_ONES[ones] if ones and _ENGLISH[tens] >= 20 else 0)))
     return found
 
 

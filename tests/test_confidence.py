@@ -48,8 +48,19 @@ def test_across_languages_coverage_says_nothing() -> None:
 
 
 def test_confidence_rises_with_what_was_found_and_falls_with_doubt() -> None:
-    assert 0 < confidence(0.1, 0.2, 0.5) < confidence(0.5, 0.2, 0.5) < confidence(0.5, 0.9, 0.5) < 1
-    assert confidence(0.3, 0.5, 0.9) < confidence(0.3, 0.5, 0.1) == confidence(0.3, 0.5, 0.1)
-    assert confidence(0.3, None, 0.9) < 0.5 < confidence(0.3, None, 0.01)
-    assert confidence(0.3, 0.5, 0.0) < 1
-    assert confidence(0.3, 0.5, 1.0) > 0
+    assert (
+        0
+        < confidence(0.1, 0.2, 0.5, "latin")
+        < confidence(0.5, 0.2, 0.5, "latin")
+        < confidence(0.5, 0.9, 0.5, "latin")
+        < 1
+    )
+    assert (
+        confidence(0.3, 0.5, 0.9, "latin")
+        < confidence(0.3, 0.5, 0.1, "latin")
+        == confidence(0.3, 0.5, 0.1, "latin")
+    )
+    assert confidence(0.3, None, 0.9, "latin") < 0.5 < confidence(0.3, None, 0.01, "latin")
+    assert confidence(0.3, 0.5, 0.1, "latin") < confidence(0.3, 0.5, 0.1, "other")
+    assert confidence(0.3, 0.5, 0.0, "latin") < 1
+    assert confidence(0.3, 0.5, 1.0, "latin") > 0

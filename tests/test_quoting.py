@@ -27,17 +27,17 @@ def test_what_the_question_says_is_left_out(claim: str, question: str, short: st
 
 def test_a_quotation_beside_few_words() -> None:
     support = "The tank holds up to 140 litres [3] of water."
-    assert quotation("140", support) == "“The tank holds up to 140 litres of water.”"
-    assert quotation("The tank holds 140 litres.", support) == ""
+    assert quotation("140", support, 0.5) == "“The tank holds up to 140 litres of water.”"
+    assert quotation("The tank holds 140 litres.", support, 0.5) == ""
     assert (
-        quotation("一百四十升", "水箱最多可装一百四十升水，要用软水。")
+        quotation("一百四十升", "水箱最多可装一百四十升水，要用软水。", 0.5)
         == "「水箱最多可装一百四十升水，要用软水。」"
     )
-    assert quotation("12", "| Heron | steel | 12 |") == "“Heron | steel | 12”"
+    assert quotation("12", "| Heron | steel | 12 |", 0.5) == "“Heron | steel | 12”"
 
 
 def test_a_long_quotation_is_cut() -> None:
-    assert len(quotation("word", "many other words " * 100)) == LONGEST + 3
+    assert len(quotation("word", "many other words " * 100, 0.5)) == LONGEST + 3
 
 
 def test_markers() -> None:

@@ -150,6 +150,7 @@ def test_content_terms() -> None:
         ("３０ 天，共2.5升。", {"30", "2.5"}),
         ("E05 and 150%", {"05", "150"}),
         ("none", set()),
+        ("the nineteenth, the twenty-first and the third; first, second", {"19", "21", "3"}),
     ],
 )
 def test_numbers(text: str, expected: set[str]) -> None:
