@@ -51,6 +51,7 @@ class Request:
     path: str
     headers: Message
     body: Any
+    command: str = "POST"
 
 
 @dataclass
@@ -78,7 +79,7 @@ def answering(reply: Callable[[Request], Reply]) -> Iterator[tuple[str, list[Req
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            request = Request(self.path, self.headers, json.loads(body) if body else None)
+            request = Request(self.path, self.headers, json.loads(body) if body else None, self.command)
             got.append(request)
             answer = reply(request)
             content = answer.bytes()
@@ -94,7 +95,7 @@ def answering(reply: Callable[[Request], Reply]) -> Iterator[tuple[str, list[Req
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_HEAD = do_POST  # noqa: N815
+        do_GET = do_HEAD = do_DELETE = do_POST  # noqa: N815
 
         def log_message(self, *_: object) -> None: ...
 

@@ -105,9 +105,13 @@ def open_store(url: str) -> Store:  # noqa: PLR0911
             from rag.stores.pinecone import PineconeStore
 
             return PineconeStore(url)
+        case "weaviate" if rest:
+            from rag.stores.weaviate import WeaviateStore
+
+            return WeaviateStore(url)
         case _:
             # The rest of an unknown URL may hold a password.
             raise ConfigError(
                 f"no store is reached by {scheme!r}: use faiss:FOLDER, elasticsearch://, postgresql://, "
-                "qdrant://, redis:// or milvus://HOST/NAME, milvus:FILE or infinity:FOLDER"
+                "qdrant://, redis://, weaviate:// or milvus://HOST/NAME, milvus:FILE or infinity:FOLDER"
             )

@@ -25,6 +25,7 @@ from rag.stores import open_store
         ("milvus://h/docs", "milvus", "pymilvus", "milvus"),
         ("infinity:folder", "infinity", "infinity_embedded", "infinity"),
         ("pinecone://h/docs", "pinecone", "langchain_pinecone", "pinecone"),
+        ("weaviate://h/docs", "weaviate", "langchain_weaviate", "weaviate"),
         ("postgresql://h/db?table=docs", "postgresql", "psycopg", "postgresql"),
         ("elasticsearch://h/docs", "elasticsearch", "elasticsearch", "elasticsearch"),
     ],
@@ -38,7 +39,7 @@ def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch, url: str, module: str,
         open_store(url).manifest()
 
 
-@pytest.mark.parametrize("url", ["weaviate://h/docs", "chroma:x", "faiss:", "nothing"])
+@pytest.mark.parametrize("url", ["solr://h/docs", "chroma:x", "faiss:", "nothing"])
 def test_an_unknown_scheme(url: str) -> None:
     with pytest.raises(ConfigError, match=r"no store is reached by '\w+': use faiss:FOLDER"):
         open_store(url)
@@ -78,7 +79,9 @@ def unvouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     listener.close()
 
 
-@pytest.mark.parametrize("url", ["qdrant://127.0.0.1:{}/docs?tls=1", "rediss://127.0.0.1:{}/docs"])
+@pytest.mark.parametrize(
+    "url", ["qdrant://127.0.0.1:{}/docs?tls=1", "rediss://127.0.0.1:{}/docs", "weaviate://127.0.0.1:{}/docs?tls=1"]
+)
 def test_a_certificate_that_nobody_vouches_for(unvouched: int, url: str) -> None:
     store = open_store(url.format(unvouched))
     with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{unvouched} .*certificate") as caught:
