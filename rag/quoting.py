@@ -47,12 +47,18 @@ def shortened(claim: str, question: str) -> str:
     An answer stands where the question's word stands: to "甲由什么组成？", "甲由乙组成。" says "乙".
     """
     said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
-    start = _shared_beginning(said, asked)
-    if start < 2 or not _ASKING.match(asked, start):
+    gaps = [match.start() for match in _ASKING.finditer(asked)]
+    start, gap = max(((_taken_up(said, asked[:gap]), gap) for gap in gaps), default=(0, 0))
+    if start < 2:
         return said
-    end = _shared_beginning(said[start:][::-1], asked[start:][::-1])
-    gap = said[start : len(said) - end] if end > 1 else said[start:]
-    return _LINK_ZH.sub("", gap).strip("，,：: ") or said
+    rest = said[start:]
+    shared = _shared_beginning(rest[::-1], asked[gap:][::-1])
+    return _LINK_ZH.sub("", rest[: len(rest) - shared] if shared > 1 else rest).strip("，,：: ") or said
+
+
+def _taken_up(said: str, before: str) -> int:
+    """Characters of the longest beginning of `said` that `before` ends with."""
+    return next((n for n in range(min(len(said), len(before)), 0, -1) if before.endswith(said[:n])), 0)
 
 
 def _shared_beginning(one: str, two: str) -> int:
