@@ -21,10 +21,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SETS = ("xquad-en", "xquad-zh", "cmrc2018-trial")
 ROWS = {
-    "answer_recall": "the answer contains a gold answer",
+    "answer_recall": "the answer, quotations included, contains a gold answer",
+    "short_recall": "its short form alone contains one",
     "f1": "F1 of its short form",
     "em": "exact match of the short form",
-    "citation_precision": "citation precision",
+    "citation_precision": "citations of a passage that answers",
+    "quotation_precision": "citations whose quoted sentence holds the answer",
     "citation_recall": "questions with a right citation",
     "false_refusal": "refused wrongly",
     "right_refusal": "refused rightly (documents hidden)",

@@ -34,10 +34,12 @@ class Case:
     short: str
     refused: bool
     cited: tuple[str, ...]
-    right: tuple[bool, ...]  # for each citation: a relevant document, and its quotation holds the answer
+    right: tuple[bool, ...]  # for each citation: of a relevant document, and the passage holds the answer
+    exact: tuple[bool, ...]  # the same, and the quotation itself holds it
     em: float
     f1: float
     holds: bool  # the answer contains a gold answer
+    short_holds: bool  # its short form alone does
     first_token: float
     seconds: float
     confidence: float | None = None
@@ -98,13 +100,29 @@ def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer:
         short,
         answer.refused,
         tuple(f"{c.source}: {c.quote}" for c in answer.citations),
+        tuple(c.source in relevant and contains(_passage(c, answer.hits), golds) for c in answer.citations),
         tuple(c.source in relevant and contains(c.quote, golds) for c in answer.citations),
         exact_match(short, golds),
         f1(short, golds),
         contains(text, golds) and not answer.refused,
+        contains(short, golds) and not answer.refused,
         answer.timings["first_token"],
         answer.timings["total"],
         answer.confidence,
+    )
+
+
+def _passage(citation: Citation, hits: Sequence[Hit]) -> str:
+    """The chunk that a citation quotes from, the quotation alone where it is none of `hits`."""
+    place = citation.source, citation.page
+    return next(
+        (
+            hit.chunk.text
+            for hit in hits
+            if (hit.chunk.source, hit.chunk.page) == place
+            and hit.chunk.start <= citation.start < citation.end <= hit.chunk.end
+        ),
+        citation.quote,
     )
 
 
@@ -112,13 +130,14 @@ def figures(cases: Sequence[Case]) -> dict[str, float | int]:
     """Means over the cases; EM, F1 and recalls over all questions that have their documents."""
     shown = [case for case in cases if not case.hidden]
     hidden = [case for case in cases if case.hidden]
-    citations = [right for case in shown for right in case.right]
     return {
         "n": len(shown),
         "em": _mean([case.em for case in shown]),
         "f1": _mean([case.f1 for case in shown]),
         "answer_recall": _mean([case.holds for case in shown]),
-        "citation_precision": _mean(citations),
+        "short_recall": _mean([case.short_holds for case in shown]),
+        "citation_precision": _mean([right for case in shown for right in case.right]),
+        "quotation_precision": _mean([exact for case in shown for exact in case.exact]),
         "citation_recall": _mean([any(case.right) for case in shown]),
         "false_refusal": _mean([case.refused for case in shown]),
         "right_refusal": _mean([case.refused for case in hidden]),
