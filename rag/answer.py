@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from rag.confidence import confidence, coverage, doubt
+from rag.confidence import confidence, coverage, doubt, floor
 from rag.config import Settings
 from rag.conflict import settle
 from rag.embedders import Embedder
@@ -144,11 +144,6 @@ def checked(question: str) -> str:
             f"the question has {len(text):,} characters, and the most is {MAX_QUESTION:,}: shorten it"
         )
     return text
-
-
-def floor(strictness: float) -> float:
-    """The score that the best hit must reach for the model to be asked at all."""
-    return 0.3 * strictness
 
 
 @dataclass(slots=True)

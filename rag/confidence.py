@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rag.evidence import Passage
 from rag.text import content_terms, script, sentences
 
-__all__ = ["confidence", "coverage", "doubt"]
+__all__ = ["confidence", "coverage", "doubt", "floor"]
 
 # Logistic models of the best hit's score, of how much of the question stands together in the evidence, and of
 # the model's own doubt (as log odds), fitted on questions asked once with their documents and once without
@@ -21,6 +21,11 @@ _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
 _TOGETHER = 2
 """Sentences in a row in which the question's words must stand."""
+
+
+def floor(strictness: float) -> float:
+    """The score that the best hit must reach for the model to be asked at all, whatever it would say."""
+    return 0.3 * strictness
 
 
 def confidence(score: float, covered: float | None, doubted: float, written: str) -> float:
