@@ -25,7 +25,7 @@ _TOGETHER = 2
 
 def floor(strictness: float) -> float:
     """The score that the best hit must reach for the model to be asked at all, whatever it would say."""
-    return 0.3 * strictness
+    return 0.2 * strictness
 
 
 def confidence(score: float, covered: float | None, doubted: float, written: str) -> float:
