@@ -10,7 +10,7 @@ import click
 
 from rag import __version__
 from rag.cli import ask, evaluate, index, models, tools
-from rag.cli.screen import plain, say
+from rag.cli.screen import say, show_error
 from rag.errors import RagError
 
 __all__ = ["main", "rag"]
@@ -63,7 +63,7 @@ def main() -> None:
     try:
         rag()
     except RagError as exc:
-        click.echo(f"{say('error', '错误')}: {plain(' '.join(str(exc).split()))}", err=True)
+        show_error(exc)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output went away (`rag search … | head`): nothing is left to say.

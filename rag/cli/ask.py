@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.screen import answer_json, hit_json, options, place, plain, say, show_citations, show_json, show_usage
+from rag.cli.screen import (
+    answer_json,
+    hit_json,
+    options,
+    place,
+    plain,
+    say,
+    show_citations,
+    show_error,
+    show_json,
+    show_usage,
+)
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
@@ -131,7 +142,7 @@ def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
             try:
                 _show(line, conversation.stream(line), show_asked=show_asked)
             except RagError as exc:
-                click.echo(f"{say('error', '错误', line)}: {plain(str(exc))}", err=True)
+                show_error(exc, line)
     return True
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from rag import errors
 from rag.text import language
 from rag.types import Answer, Chunk, Citation, Hit
 
@@ -36,6 +37,30 @@ def _locale() -> str:
         if os.environ.get(name):
             return os.environ[name].lower()
     return (locale.getlocale()[0] or "").lower().replace("chinese", "zh")
+
+
+# What kind of error it is; the sentence that follows gives the particulars, in English.
+_KINDS: tuple[tuple[type[errors.RagError], str], ...] = (
+    (errors.IndexMissing, "这里还没有索引，请先运行 rag ingest"),
+    (errors.IndexLocked, "另一个进程正在写入该索引，请等它结束后重试"),
+    (errors.IndexVersion, "索引由其他版本建立，请重新导入到新的索引"),
+    (errors.EmbedderMismatch, "该索引是用另一个嵌入模型建立的"),
+    (errors.StoreError, "索引无法使用"),
+    (errors.MissingExtra, "缺少一个可选的软件包"),
+    (errors.HashMismatch, "模型文件与目录中的不一致"),
+    (errors.ModelError, "模型无法使用"),
+    (errors.EmbedderError, "嵌入失败"),
+    (errors.LoadError, "文件无法读取"),
+    (errors.LLMError, "语言模型出错"),
+    (errors.QuestionError, "这个问题无法提问"),
+    (errors.ConfigError, "设置有误"),
+)
+
+
+def show_error(error: errors.RagError, like: str | None = None) -> None:
+    """One line on stderr, in Chinese with the kind of error before its sentence."""
+    kind = next((f"错误（{words}）" for of, words in _KINDS if isinstance(error, of)), "错误")
+    click.echo(f"{say('error', kind, like)}: {plain(' '.join(str(error).split()))}", err=True)
 
 
 def options(*names: str) -> Callable[[Command], Command]:
