@@ -1,6 +1,6 @@
 """The embedder alone: ragstone's engine beside `SentenceTransformer.encode` in fp32, on the same weights.
 
-Each runs in a process of its own, in turn, on the same 1,000 abstracts (in one process the threads of the one,
+Each runs in a process of its own, in turn, on the same 500 abstracts (in one process the threads of the one,
 waiting busily, slow the other down); only the ratio of one round's two figures counts.
 `python -m benchmarks.embedding results.json CACHE QRELS`; the abstracts, and the fp32 vectors of all of scifact
 for nDCG@10, are those that `benchmarks.run` has left in the cache.
@@ -25,7 +25,7 @@ from rag.embedders.minilm import MAX_TOKENS, MiniLM
 from rag.evaluate import ndcg
 
 ROUNDS = 5
-TEXTS = 1000
+TEXTS = 500
 DEEP = 50
 
 Vectors = npt.NDArray[np.float32]
