@@ -21,11 +21,11 @@ from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
 from rag.plain import plain
 from rag.prompt import render
-from rag.quoting import in_quotes, quotation, shortened, without_markers
+from rag.quoting import as_written, in_quotes, quotation, shortened, without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, script, sentences
-from rag.types import Answer, Citation, Hit, Message, Usage, Where
+from rag.types import Answer, Chunk, Citation, Hit, Message, Usage, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
@@ -235,11 +235,17 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
             continue
         cited = passages[found.passage].chunk
         told = settle(question, claim, cited, found.start, found.end, hits, by.store.documents)
-        draft.words.append(shortened(plain(told[0][0], told[0][1].text), question))
+        draft.words.append(_in_short(question, *told[0]))
         for text, chunk, start, end in told:
             quoted = draft.say(text, Passage(chunk, start, end), enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
+
+
+def _in_short(question: str, text: str, chunk: Chunk, start: int, end: int) -> str:
+    """What is said, in the fewest words, numbers as the document writes them."""
+    written = as_written(text, chunk.text[start - chunk.start : end - chunk.start])
+    return shortened(plain(written, chunk.text), question)
 
 
 def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from rag.text import content_terms, language
+from rag.text import content_terms, language, numbers
 
-__all__ = ["in_quotes", "prose", "quotation", "shortened", "without_markers"]
+__all__ = ["as_written", "in_quotes", "prose", "quotation", "shortened", "without_markers"]
 
 LONGEST = 500
 """Characters of the longest quotation within an answer; the citation has all of it."""
@@ -42,18 +42,49 @@ def prose(sentence: str) -> str:
 
 
 def shortened(claim: str, question: str) -> str:
-    """`claim` without what `question` says itself, where a Chinese question is a statement with a gap.
+    """`claim` without what `question` says itself: the rest of its sentence, the kind of thing that it asks for.
 
-    An answer stands where the question's word stands: to "甲由什么组成？", "甲由乙组成。" says "乙".
+    A Chinese question is a statement with a gap, and an answer stands where the question's word stands: to
+    "甲由什么组成？", "甲由乙组成。" says "乙". To "In what century …?", "the 20th century" says "the 20th".
     """
     said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
     gaps = [match.start() for match in _ASKING.finditer(asked)]
     start, gap = max(((_taken_up(said, asked[:gap]), gap) for gap in gaps), default=(0, 0))
     if start < 2:
-        return said
+        return _without_kind(said, asked)
     rest = said[start:]
     shared = _shared_beginning(rest[::-1], asked[gap:][::-1])
     return _LINK_ZH.sub("", rest[: len(rest) - shared] if shared > 1 else rest).strip("，,：: ") or said
+
+
+_KIND = re.compile(
+    r"\b(?:what|which)\s+(?:(?:type|kind|sort|form)s?\s+of\s+)?([a-z]+)(?:[ -]([a-z]+))?", re.IGNORECASE
+)
+_KIND_ZH = re.compile(r"(?:什么|哪[儿里]?)(?:一?[个种家座位所部款条项类颗])?的?((?!而|时候)[\u4e00-\u9fff]{2,4})")
+
+
+def _without_kind(said: str, asked: str) -> str:
+    """`said` without the noun at its end that the question has after "what" or 什么; names keep theirs."""
+    kinds = [f"{gap}{kind}" for one, two in _KIND.findall(asked) for kind in (f"{one} {two}", one) for gap in " -"]
+    kinds += [words[:n] for words in _KIND_ZH.findall(asked) for n in range(len(words), 1, -1)]
+    shorter = (said.removesuffix(kind).rstrip(" -的") for kind in kinds if said.endswith(kind))
+    return next(filter(None, shorter), said)
+
+
+_DIGITS = re.compile(r"(?<![\w.,])\d+(?:st|nd|rd|th)?(?![\w]|[.,]\d)")
+_SPELLED = re.compile(r"[A-Za-z]+(?:-[a-z]+)?|[零〇一二两三四五六七八九十百千万亿]+")
+
+
+def as_written(claim: str, support: str) -> str:
+    """`claim` with its numbers in words where `support` has them so and not in digits ("4" as "four")."""
+
+    def word(match: re.Match[str]) -> str:
+        digits, written = match.group(), _SPELLED.findall(support)
+        wanted = numbers(digits)
+        spelled = (each for each in written if numbers(each if each.isascii() else f"{each}个") == wanted)
+        return digits if wanted & numbers(" ".join(_DIGITS.findall(support))) else next(spelled, digits)
+
+    return _DIGITS.sub(word, claim)
 
 
 def _taken_up(said: str, before: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.quoting import LONGEST, quotation, shortened, without_markers
+from rag.quoting import LONGEST, as_written, quotation, shortened, without_markers
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,13 @@ from rag.quoting import LONGEST, quotation, shortened, without_markers
         ("北厂派工程师检查了三号炉。", "北厂派工程师检查了哪个炉？", "三号炉"),
         ("鹭是涉禽的一个科。", "鹭是什么？", "涉禽的一个科"),
         ("常用的办法是等。", "涨潮的时候，常用的办法是什么？", "等"),
+        ("the 20th century", "In what century was the mill built?", "the 20th"),
+        ("24-yard line", "On what yard line did it begin?", "24"),
+        ("Rye flour.", "What kind of flour does the mill make?", "Rye"),
+        ("Leeds University", "Which university is it?", "Leeds University"),
+        ("century", "In what century was it?", "century"),
+        ("白鹭二号卫星", "用的是什么卫星？", "白鹭二号"),
+        ("以准时而闻名", "以什么而闻名？", "以准时而闻名"),
         # no gap in the question where the statement parts from it
         ("白茶比绿茶淡。", "白茶和绿茶有什么区别？", "白茶比绿茶淡"),
         ("南方（江州）茶叶展览会", "南方（江州）博览会的原名是什么？", "南方（江州）茶叶展览会"),
@@ -43,3 +50,18 @@ def test_a_long_quotation_is_cut() -> None:
 
 def test_markers() -> None:
     assert without_markers("So [1], and [2, 3] or [4-6]【7】. [a]") == "So, and or. [a]"
+
+
+@pytest.mark.parametrize(
+    ("claim", "support", "written"),
+    [
+        ("4", "Its name is held by four rivers.", "four"),
+        ("in the 19th century", "It was built late in the nineteenth century.", "in the nineteenth century"),
+        ("36 个月", "保修期为三十六个月。", "三十六 个月"),
+        ("4", "There are 4 rooms and four doors.", "4"),
+        ("1,200 and 4.5", "four of twelve hundred", "1,200 and 4.5"),
+        ("24 months", "The warranty lasts two years.", "24 months"),
+    ],
+)
+def test_numbers_as_the_document_writes_them(claim: str, support: str, written: str) -> None:
+    assert as_written(claim, support) == written
