@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import chain
 
 from rag.confidence import confidence, coverage, doubt, floor
 from rag.config import Settings
 from rag.conflict import settle
+from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
 from rag.evidence import Passage, select
@@ -21,11 +22,11 @@ from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
 from rag.plain import plain
 from rag.prompt import render
-from rag.quoting import as_written, in_quotes, quotation, shortened, without_markers
+from rag.quoting import in_quotes, without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, script, sentences
-from rag.types import Answer, Chunk, Citation, Hit, Message, Usage, Where
+from rag.types import Answer, Hit, Message, Usage, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
@@ -73,7 +74,7 @@ class Answerer:
         began = time.perf_counter()
         query = checked(asked or question)
         model = self.llm.id if self.llm else "none"
-        draft = _Draft(question, model, began, asked="" if query == question.strip() else query)
+        draft = Draft(question, model, began, asked="" if query == question.strip() else query)
         pieces = (
             self._sources(draft, query, where)
             if asks_for_sources(query)
@@ -89,7 +90,7 @@ class Answerer:
             yield draft.text
         yield draft.finish()
 
-    def _parts(self, draft: _Draft, query: str, where: Where | None, context: Sequence[str]) -> Iterator[str]:
+    def _parts(self, draft: Draft, query: str, where: Where | None, context: Sequence[str]) -> Iterator[str]:
         """The answer to each part of a question, from what is found for it."""
         asked = parts(query)
         silent: list[str] = []
@@ -107,14 +108,14 @@ class Answerer:
         for part in silent if draft.text else ():
             yield f"\n{SILENT[language(draft.question)].format(part=plain(part))}"
 
-    def _answer(self, draft: _Draft, query: str, hits: Sequence[Hit]) -> Iterator[str]:
+    def _answer(self, draft: Draft, query: str, hits: Sequence[Hit]) -> Iterator[str]:
         if not hits or hits[0].score < floor(self.settings.strictness):
             return iter(())
         if self.llm is None:
             return _quote(draft, hits)
         return _generate(draft, query, hits, self)
 
-    def _sources(self, draft: _Draft, query: str, where: Where | None) -> Iterator[str]:
+    def _sources(self, draft: Draft, query: str, where: Where | None) -> Iterator[str]:
         """The answer to what the documents are about: a line for each, with what it covers."""
         total, entries = overview(self.store, self.embedder, query, where)
         draft.found([entry.hit for entry in entries])
@@ -146,63 +147,7 @@ def checked(question: str) -> str:
     return text
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An answer while it is made."""
-
-    question: str
-    model: str
-    began: float
-    asked: str = ""
-    hits: list[Hit] = field(default_factory=list)
-    text: str = ""
-    words: list[str] = field(default_factory=list)
-    citations: list[Citation] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-    timings: dict[str, float] = field(default_factory=dict)
-    confidence: float | None = None
-
-    def found(self, hits: Sequence[Hit]) -> None:
-        """Keep what a search found; several searches are ranked together."""
-        self.timings.setdefault("search", time.perf_counter() - self.began)
-        self.hits = together([self.hits, hits], len(self.hits) + len(hits)) if self.hits else list(hits)
-
-    def cite(self, passage: Passage, start: int, end: int) -> int:
-        """The number of the citation for ``[start, end)`` of `passage`'s page, a new one where there is none."""
-        chunk = passage.chunk
-        quote = chunk.text[start - chunk.start : end - chunk.start]
-        new = Citation(len(self.citations) + 1, chunk.source, quote, start, end, chunk.page, chunk.heading)
-        for old in self.citations:
-            if replace(new, n=old.n) == old:
-                return old.n
-        self.citations.append(new)
-        return new.n
-
-    def say(self, claim: str, support: Passage, enough: float) -> str:
-        """`claim` with its citation, and with the words of `support` unless it holds `enough` of them itself."""
-        n = self.cite(support, support.start, support.end)
-        quote = plain(quotation(claim, support.text, enough), support.chunk.text)
-        beside = f" {quote}" if quote and quote not in self.text else ""
-        return f"{plain(claim, support.chunk.text)} [{n}]{beside}"
-
-    def finish(self) -> Answer:
-        self.timings["total"] = time.perf_counter() - self.began
-        return Answer(
-            self.question,
-            self.text,
-            not self.citations,
-            tuple(self.citations),
-            tuple(self.hits),
-            self.model,
-            self.usage,
-            dict(self.timings),
-            self.asked,
-            self.confidence,
-            " ".join(self.words),
-        )
-
-
-def _quote(draft: _Draft, hits: Sequence[Hit]) -> Iterator[str]:
+def _quote(draft: Draft, hits: Sequence[Hit]) -> Iterator[str]:
     """The answer without a model: the best passages, marked as quotations."""
     for i, hit in enumerate(hits[:3]):
         chunk = hit.chunk
@@ -210,7 +155,7 @@ def _quote(draft: _Draft, hits: Sequence[Hit]) -> Iterator[str]:
         yield f"{chr(10) if i else ''}{in_quotes(plain(without_markers(chunk.text.strip()), chunk.text))} [{n}]"
 
 
-def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -> Iterator[str]:
+def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) -> Iterator[str]:
     """What the model says and a passage supports, sentence by sentence, with the citation of each."""
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
@@ -235,17 +180,11 @@ def _generate(draft: _Draft, question: str, hits: Sequence[Hit], by: Answerer) -
             continue
         cited = passages[found.passage].chunk
         told = settle(question, claim, cited, found.start, found.end, hits, by.store.documents)
-        draft.words.append(_in_short(question, *told[0]))
+        draft.in_short(question, *told[0])
         for text, chunk, start, end in told:
             quoted = draft.say(text, Passage(chunk, start, end), enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
-
-
-def _in_short(question: str, text: str, chunk: Chunk, start: int, end: int) -> str:
-    """What is said, in the fewest words, numbers as the document writes them."""
-    written = as_written(text, chunk.text[start - chunk.start : end - chunk.start])
-    return shortened(plain(written, chunk.text), question)
 
 
 def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
@@ -282,7 +221,7 @@ def _titled(passage: Passage) -> str:
     return neutral(f"({path}) {passage.text}" if path else passage.text)
 
 
-def _claims(draft: _Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
+def _claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
     """The sentences of a model's answer as they are finished, each with the white space before it."""
     buffer = ""
     for piece in stream:
