@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.discover import discover
 from ingest.guard import Loaders
-from ingest.loaders import LoadOptions, file_type
-from ingest.pipeline import BATCH
+from ingest.loaders import file_type
+from ingest.pipeline import BATCH, content_hash, load_options
 from ingest.size import chunker_for
 from rag.config import Settings
 from rag.embedders import Embedder
@@ -50,11 +49,8 @@ def estimate(
     """
     settings = settings or Settings()
     chunker = chunker_for(embedder, settings)
-    options = LoadOptions(
-        csv_text=tuple(csv_text), max_bytes=settings.file_bytes, max_seconds=settings.file_seconds
-    )
     run = _Count(embedder)
-    with Loaders(options) as loaders:
+    with Loaders(load_options(settings, csv_text)) as loaders:
         for path, pages in loaders.load_all(_to_read(paths, known or {}, csv_text, run.total)):
             if isinstance(pages, LoadError):
                 run.total.unread += 1
@@ -73,14 +69,11 @@ def _to_read(
     for path in {file.path: None for root in paths for file in discover(root).files}:
         try:
             kind = file_type(path)
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256")
+            digest = content_hash(path, kind, csv_text)
         except (LoadError, OSError):
             total.unread += 1
             continue
-        if kind == "csv" and csv_text:
-            digest.update("\0".join(("", *csv_text)).encode())
-        if (str(path), digest.hexdigest()) not in same:
+        if (str(path), digest) not in same:
             yield path
 
 

@@ -133,23 +133,35 @@ def ingest(
     be read keeps its last good version. Raises LoadError for a missing path, IndexLocked,
     EmbedderMismatch.
     """
-    chunker = chunker_for(embedder, _as_before(settings, store.manifest()))
+    chunker = chunker_for(embedder, as_before(settings, store.manifest()))
     found = [discover(path) for path in paths]
     with store.write(manifest_for(embedder, chunker)) as writer:
-        run = _Run(store.documents(), Indexer(writer, embedder, chunker), _options(settings, csv_text), progress)
+        run = _Run(
+            store.documents(), Indexer(writer, embedder, chunker), load_options(settings, csv_text), progress
+        )
         for path, folder in zip(paths, found, strict=True):
             run.folder(folder, folder.root if path.is_dir() else folder.files[0].path)
         return run.work()
 
 
-def _as_before(settings: Settings, made: Manifest | None) -> Settings:
+def as_before(settings: Settings, made: Manifest | None) -> Settings:
     """The settings with the index's own chunk size, where they ask for none."""
     size = made.chunker.get("size", 0) if made else 0
     return settings if settings.chunk_tokens or not size else replace(settings, chunk_tokens=int(size))
 
 
-def _options(settings: Settings, csv_text: Sequence[str]) -> LoadOptions:
+def load_options(settings: Settings, csv_text: Sequence[str]) -> LoadOptions:
+    """How files are read: the columns of tables, and the limits of size and time."""
     return LoadOptions(csv_text=tuple(csv_text), max_bytes=settings.file_bytes, max_seconds=settings.file_seconds)
+
+
+def content_hash(path: Path, kind: str, csv_text: Sequence[str]) -> str:
+    """The sha256 of a file's content, and of the columns chosen from it where it is a table."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    if kind == "csv" and csv_text:
+        digest.update("\0".join(("", *csv_text)).encode())
+    return digest.hexdigest()
 
 
 @dataclass(slots=True)
@@ -210,7 +222,7 @@ class _Run:
             stat = path.stat()
             if stat.st_size > self.options.max_bytes:
                 raise Skip(f"too large: {stat.st_size:,} bytes, and the most is {self.options.max_bytes:,}")
-            digest = self._digest(path, kind)
+            digest = content_hash(path, kind, self.options.csv_text)
         except OSError as exc:
             self._settle(source, LoadError(f"cannot be read: {exc.strerror}"))
         except LoadError as exc:
@@ -223,14 +235,6 @@ class _Run:
                 self.done += 1
             else:
                 self.queue.append(document)
-
-    def _digest(self, path: Path, kind: str) -> str:
-        """The sha256 of a file's content, and of the columns chosen from it where it is a table."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256")
-        if kind == "csv" and self.options.csv_text:
-            digest.update("\0".join(("", *self.options.csv_text)).encode())
-        return digest.hexdigest()
 
     def work(self) -> IngestReport:
         """Read, chunk, embed and commit what is queued."""

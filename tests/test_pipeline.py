@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pypdf
 import pytest
 from samples import pdf, pdf_of
 
-from ingest.pipeline import IngestReport, Progress, ingest
+from ingest.estimate import estimate
+from ingest.pipeline import IngestReport, Progress, as_before, ingest
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, IndexLocked, LoadError
@@ -417,3 +419,13 @@ def test_long_rows_of_a_table_are_reported(store: Store, tree: Tree) -> None:
     (cut,) = report.cut
     assert cut["source"] == "docs/a.csv"
     assert cut["reason"] == "rows longer than a chunk of 64 tokens, now in several chunks: 2 (row 2 first)"
+
+
+def test_an_estimate_counts_by_the_chunk_size_of_the_index(tmp_path: Path, tree: Tree) -> None:
+    folder = tree({"a.md": "One short sentence of seven words here. " * 40})
+    with closing(open_store(f"faiss:{tmp_path}/index")) as store:
+        run(store, folder, settings=Settings(chunk_tokens=32))
+        (folder / "a.md").write_text("Another short sentence of seven words. " * 40, encoding="utf-8")
+        settings = as_before(Settings(), store.manifest())
+        told = estimate([folder], HASHED, settings, known=store.documents())
+        assert told.chunks == run(store, folder).chunks > 1

@@ -77,8 +77,10 @@ def ingest(
 def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_json: bool) -> None:
     """What an ingest would read and ask for, before money is spent."""
     from ingest.estimate import estimate
+    from ingest.pipeline import as_before
 
-    counts = asdict(estimate(paths, rag.embedder, rag.settings, csv_text=columns, known=rag.store.documents()))
+    settings = as_before(rag.settings, rag.store.manifest())
+    counts = asdict(estimate(paths, rag.embedder, settings, csv_text=columns, known=rag.store.documents()))
     if as_json:
         show_json(counts)
         return
