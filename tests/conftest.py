@@ -123,6 +123,15 @@ def rag(index: str, hashed: HashedEmbedder) -> Iterator[RAG]:
 
 
 @pytest.fixture(scope="session")
+def elasticsearch_server() -> Iterator[Any]:
+    """A real one, which several modules of tests/stores use."""
+    from servers_es_pg import elasticsearch
+
+    with elasticsearch() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def sample_index(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an index over `data/docs`, made with the default embedder."""
     url = f"faiss:{tmp_path_factory.mktemp('sample') / 'index'}"

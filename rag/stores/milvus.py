@@ -58,14 +58,15 @@ for _name in _QUIET:
 class MilvusStore(RemoteStore):
     """`rag.stores.Store` at ``milvus://[user:password@]host:19530/name[?tls=1]`` or in ``milvus:FILE.db``.
 
-    A token, in place of user and password, also from MILVUS_TOKEN.
+    A token, in place of user and password, also from MILVUS_TOKEN. ``ca_certs=FILE`` has the certificate of
+    an authority that this machine does not know.
     """
 
     def __init__(self, url: str) -> None:
         if not url.startswith("milvus://"):
             super().__init__(Milvus(Path(url.partition(":")[2]).expanduser()), url)
             return
-        address = parse(url, 19_530, _NAMES, ("tls",))
+        address = parse(url, 19_530, _NAMES, ("tls", "ca_certs"))
         super().__init__(Milvus(address), address.shown if address.password or address.user else url)
 
 
@@ -99,7 +100,11 @@ class Milvus:
         scheme = "https" if self._where.flag("tls") else "http"
         user, password = self._where.user, self._where.password
         token = f"{user or 'root'}:{password}" if password else os.environ.get("MILVUS_TOKEN", "")
-        client = MilvusClient(uri=f"{scheme}://{self._where.server}", token=token, timeout=20, grpc_options=_GRPC)
+        authority = dict(self._where.options).get("ca_certs", "")
+        trusted = {"server_pem_path": authority} if authority else {}
+        client = MilvusClient(
+            uri=f"{scheme}://{self._where.server}", token=token, timeout=20, grpc_options=_GRPC, **trusted
+        )
         version = client.get_server_version()
         number = re.match(r"v?(\d+)\.(\d+)", version)
         if number and tuple(map(int, number.groups())) < _OLDEST:
@@ -331,6 +336,9 @@ def _close_file(path: Path) -> None:
 def _refusal(error: Exception) -> str:
     said = " ".join(str(getattr(error, "message", "") or error).split())[:300]
     low = said.lower()
+    if isinstance(error.__cause__, grpc.Call) and "CERTIFICATE" in (why := str(error.__cause__.details())):
+        said = " ".join(why.rpartition("SSL routines:")[2].split())[:200]
+        return f"has a certificate that is not trusted ({said}): name its authority's with ?tls=1&ca_certs=FILE"
     if "auth" in low or "permission" in low or "privilege" in low:
         return "refuses the user or the password: set MILVUS_TOKEN to user:password, or give them in the URL"
     if "lock" in low or "open local milvus" in low:

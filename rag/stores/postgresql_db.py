@@ -100,7 +100,8 @@ def connect(at: Address) -> Connection:
         if db.info.server_version < _OLDEST_SERVER:
             version = db.info.server_version // 10000
             db.close()
-            raise StoreError(f"the server at {at.server} is PostgreSQL {version}: use 13 or later")
+            oldest = _OLDEST_SERVER // 10000
+            raise StoreError(f"the server at {at.server} is PostgreSQL {version}: {oldest} or newer is needed")
     return db
 
 
@@ -118,7 +119,8 @@ def in_words(at: Address) -> Iterator[None]:
 def _words(at: Address, error: psycopg.Error) -> str:
     import psycopg
 
-    said = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    said = lines[-1]
     match error.sqlstate:
         case "28P01" | "28000":
             return f"the server at {at.server} refuses the user or the password ({said}): set PGPASSWORD"
@@ -126,6 +128,11 @@ def _words(at: Address, error: psycopg.Error) -> str:
             return f"the server at {at.server} does not allow this user to do that ({said}): ask for the right to"
         case "53100":
             return f"the server at {at.server} has no space left: free some and run the command again"
+    if untrusted := [line for line in lines if "certificate" in line and not error.sqlstate]:
+        return (
+            f"the certificate of the server at {at.server} is not trusted ({untrusted[0]}): name its authority's "
+            "with ?sslrootcert=FILE, and the host as the certificate does"
+        )
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return (
             f"the PostgreSQL server at {at.server} cannot be used ({said}): see that it runs and can be reached, "
@@ -167,7 +174,10 @@ def create(db: Connection, at: Address, dim: int) -> None:
         ) from error
     (version,) = db.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone() or ("0",)
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < _OLDEST_PGVECTOR:
-        raise StoreError(f"the server at {at.server} has pgvector {version}: ALTER EXTENSION vector UPDATE to 0.8")
+        raise StoreError(
+            f"the server at {at.server} has pgvector {version}: {'.'.join(map(str, _OLDEST_PGVECTOR))} or newer "
+            "is needed, so install it there and run ALTER EXTENSION vector UPDATE"
+        )
     storage = "PLAIN" if dim <= MOST_PLAIN else "EXTERNAL"
     statements = _SCHEMA.format(*at.names(), dim=dim, storage=storage, mark=f"{_MARK}{VERSION}")
     for statement in statements.split(";\n"):

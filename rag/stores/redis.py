@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +33,7 @@ except ImportError as error:
     raise MissingExtra("a store in Redis", "redis", "redis") from error
 
 _AT_ONCE = 200  # commands in one pipeline
+_OLDEST = (2, 10)  # of RediSearch
 _SECONDS = 60
 _EF = 256  # candidates of the graph search
 
@@ -69,12 +70,14 @@ class Redis:
             socket_connect_timeout=10,
             retry=Retry(NoBackoff(), 1),  # an idle connection that the server has closed
         )
+        self._checked = False
 
     def _key(self, kind: str) -> str:
         return f"{self._name}:{kind}"
 
     def state(self) -> str | None:
         with self._in_words():
+            self._check_version()
             found = self._client.get(self._key("state"))
             if found is None:
                 self._dim()
@@ -86,6 +89,7 @@ class Redis:
 
     def create(self, dim: int) -> bool:
         with self._in_words():
+            self._check_version()
             if self._dim() is None:
                 try:
                     self._create(dim)
@@ -119,6 +123,21 @@ class Redis:
                 "name another index with --index"
             )
         return int(fields["vector"]["dim"])
+
+    def _check_version(self) -> None:
+        """Raise StoreError where RediSearch says that it is too old; what is no RediSearch refuses commands."""
+        if self._checked:
+            return
+        with suppress(redis.exceptions.NoPermissionError):  # a user who may not ask
+            modules = self._client.info("modules").get("modules", [])
+            found = next((int(each["ver"]) for each in modules if each.get("name") == "search"), None)
+            if found is not None and (found // 10_000, found // 100 % 100) < _OLDEST:  # 21005 is 2.10.5
+                version = f"{found // 10_000}.{found // 100 % 100}.{found % 100}"
+                raise StoreError(
+                    f"the Redis at {self._address.server} has RediSearch {version}: "
+                    f"{'.'.join(map(str, _OLDEST))} or newer is needed"
+                )
+        self._checked = True
 
     def drop(self) -> None:
         with self._in_words():

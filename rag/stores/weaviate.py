@@ -194,8 +194,8 @@ def _absence(error: BaseException) -> str:
     """Why there is no connection: the client wraps the reason, and leaves it out of what it says."""
     if "is not supported" in str(error):
         return f"is too old ({' '.join(str(error).split())})"
-    while error.__cause__ is not None:
-        error = error.__cause__
+    for _ in range(5):  # not for ever: what gRPC raises may be its own cause
+        error = error.__cause__ or error
     said = " ".join(str(error).split())[:300]
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return f"has a certificate that is not trusted ({said}): give it one that this machine trusts"

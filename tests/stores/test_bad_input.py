@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import self_signed
 
 from rag.errors import ConfigError, MissingExtra, StoreError
 from rag.stores import open_store
@@ -46,17 +45,9 @@ def test_an_unknown_scheme(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def unvouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a TLS server whose certificate nobody vouches for."""
-    openssl = shutil.which("openssl")
-    assert openssl, "the test makes a certificate with openssl"
-    folder: Path = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def unvouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """The port of a TLS server whose certificate nobody vouches for, which says nothing, and the certificate."""
+    certificate, key = self_signed(tmp_path_factory.mktemp("tls"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -75,16 +66,34 @@ def unvouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield int(listener.getsockname()[1])
+    yield int(listener.getsockname()[1]), certificate
     listener.close()
 
 
 @pytest.mark.parametrize(
-    "url", ["qdrant://127.0.0.1:{}/docs?tls=1", "rediss://127.0.0.1:{}/docs", "weaviate://127.0.0.1:{}/docs?tls=1"]
+    "url",
+    [
+        "qdrant://127.0.0.1:{}/docs?tls=1",
+        "rediss://127.0.0.1:{}/docs",
+        "milvus://127.0.0.1:{}/docs?tls=1",
+        "weaviate://127.0.0.1:{}/docs?tls=1",
+    ],
 )
-def test_a_certificate_that_nobody_vouches_for(unvouched: int, url: str) -> None:
-    store = open_store(url.format(unvouched))
-    with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{unvouched} .*certificate") as caught:
+def test_a_certificate_that_nobody_vouches_for(unvouched: tuple[int, Path], url: str) -> None:
+    port, _ = unvouched
+    store = open_store(url.format(port))
+    with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{port} .*certificate") as caught:
         store.manifest()
     assert "\n" not in str(caught.value)
+    store.close()
+
+
+@pytest.mark.parametrize("url", ["qdrant://127.0.0.1:{}/docs?tls=1", "rediss://127.0.0.1:{}/docs"])
+def test_an_authority_of_ones_own(unvouched: tuple[int, Path], url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port, certificate = unvouched
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    store = open_store(url.format(port))
+    with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{port} cannot be reached") as caught:
+        store.manifest()
+    assert "certificate" not in str(caught.value).lower()
     store.close()

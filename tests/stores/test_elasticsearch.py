@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import ssl
-import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ import servers_es_pg as servers
 from contracts.store import DIM, MANIFEST, Open, StoreContract, document, fill, passages, texts_of, unit
 from elasticsearch import Elasticsearch
 from remote_contract import RemoteContract, one_line
+from servers import self_signed
 
 from rag.errors import ConfigError, IndexLocked, StoreError
 from rag.stores import open_store
@@ -32,10 +31,9 @@ pytestmark = pytest.mark.stores
 OTHER = Manifest("other", "weights-9", 2, terms=TERMS)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[servers.Server]:
-    with servers.elasticsearch() as running:
-        yield running
+@pytest.fixture
+def server(elasticsearch_server: servers.Server) -> servers.Server:
+    return elasticsearch_server
 
 
 @pytest.fixture
@@ -243,14 +241,7 @@ def test_a_server_that_is_another(version: str, product: str, said: str) -> None
 
 
 def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    assert openssl, "the test makes a certificate with openssl"
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    certificate, key = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with answering({"version": {"number": "7.0.0"}}, "Elasticsearch", context) as port:

@@ -9,12 +9,17 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 import servers_q_r_m as servers
 from contracts.store import MANIFEST, fill
+from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 from remote import ROOT, RemoteContract, ServerContract
+from servers import self_signed
 
 from rag.errors import StoreError
 from rag.stores import open_store
@@ -85,6 +90,39 @@ def test_nobody_there() -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:\d+ cannot be reached .*: start it"):
         store.manifest()
     store.close()
+
+
+class Old(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc]
+    """A Milvus that says little more than its version."""
+
+    def Connect(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return milvus_pb2.ConnectResponse(identifier=1)
+
+    def GetVersion(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return milvus_pb2.GetVersionResponse(version="v2.3.5")
+
+
+def test_tls(tmp_path: Path) -> None:
+    """Milvus Lite has neither TLS nor a version of Milvus: this one says that it is too old once it is trusted."""
+    certificate, key = self_signed(tmp_path)
+    served = grpc.server(ThreadPoolExecutor(2))
+    milvus_pb2_grpc.add_MilvusServiceServicer_to_server(Old(), served)
+    credentials = grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    port = served.add_secure_port("127.0.0.1:0", credentials)
+    served.start()
+    for options, said in (
+        (
+            "?tls=1",
+            r"has a certificate that is not trusted \(.*CERTIFICATE.*\): name its authority's with \?tls=1&ca",
+        ),
+        (f"?tls=1&ca_certs={certificate}", r"is v2\.3\.5: 2\.4 or newer is needed$"),
+    ):
+        store = open_store(f"milvus://127.0.0.1:{port}/docs{options}")
+        with pytest.raises(StoreError, match=rf"^the Milvus at 127\.0\.0\.1:{port} {said}") as caught:
+            store.manifest()
+        assert "\n" not in str(caught.value)
+        store.close()
+    served.stop(None).wait()
 
 
 def test_the_name_of_anothers_collection(url: str, server: servers.Server) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 import servers_es_pg as servers
+import tls_front
 from contracts.store import MANIFEST, StoreContract, fill
 from remote_contract import RemoteContract, one_line
+from servers import self_signed
 
 from rag.errors import ConfigError, StoreError
 from rag.stores import open_store
@@ -81,6 +84,65 @@ def test_a_user_without_rights(url: str, server: servers.Server) -> None:
 def test_a_name_that_is_none(table: str) -> None:
     with pytest.raises(ConfigError, match="no name"):
         open_store(f"postgresql://h/db?table={table}")
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "said"),
+    [
+        ("_OLDEST_SERVER", 990_000, r"is PostgreSQL 18: 99 or newer is needed"),
+        ("_OLDEST_PGVECTOR", (0, 99), r"has pgvector 0\.\d+\.\d+: 0\.99 or newer is needed, so install it"),
+    ],
+)
+def test_a_server_that_is_too_old(
+    url: str, limit: str, least: object, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"rag.stores.postgresql_db.{limit}", least)
+    store = open_store(url)
+    with pytest.raises(StoreError, match=rf"^the server at 127\.0\.0\.1:\d+/postgres {said}"):
+        store.write(MANIFEST).__enter__()
+    store.close()
+
+
+@pytest.fixture
+def by_tls(url: str, server: servers.Server, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The URL of an index on a server that is reached by TLS, and its certificate."""
+    certificate, key = self_signed(tmp_path)
+    with tls_front.by_tls(server.port, certificate, key) as port:
+        yield url.replace(f":{server.port}/", f":{port}/"), certificate
+
+
+def test_tls(by_tls: tuple[str, Path]) -> None:
+    url, certificate = by_tls
+    store = open_store(f"{url}&sslmode=verify-full&sslrootcert={certificate}")
+    with store.write(MANIFEST) as writer:
+        fill(writer)
+        writer.commit()
+    assert len(store.documents()) == 3
+    store.close()
+
+
+@pytest.mark.parametrize("authority", ["", "&sslrootcert=system", "&sslrootcert={other}"])
+def test_a_certificate_that_nobody_vouches_for(
+    by_tls: tuple[str, Path],
+    authority: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other, _ = self_signed(folder := tmp_path_factory.mktemp("other"))
+    monkeypatch.setenv("HOME", str(folder))  # whose ~/.postgresql may have one
+    store = open_store(f"{by_tls[0]}&sslmode=verify-full{authority.format(other=other)}")
+    with pytest.raises(StoreError) as error:
+        store.documents()
+    one_line(error, "the certificate of the server at 127.0.0.1", "is not trusted (", "?sslrootcert=FILE")
+    store.close()
+
+
+def test_no_tls_where_it_is_asked_for(url: str) -> None:
+    store = open_store(f"{url}&sslmode=require")
+    with pytest.raises(StoreError) as error:
+        store.documents()
+    one_line(error, "does not support SSL")
+    store.close()
 
 
 def test_a_server_that_stops_and_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,15 @@ def test_nobody_there() -> None:
     store.close()
 
 
+def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.stores.qdrant._OLDEST", (1, 99))
+    store = open_store(url)
+    for act in (store.manifest, store.documents, store.write(MANIFEST).__enter__):
+        with pytest.raises(StoreError, match=r"^the Qdrant at \S+ is 1\.16\.3: 1\.99 or newer is needed$"):
+            act()
+    store.close()
+
+
 def test_something_else_there(tmp_path: Path) -> None:
     other = servers.Server(servers.redis, tmp_path)
     store = open_store(f"qdrant://127.0.0.1:{other.port}/docs")

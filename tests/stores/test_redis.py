@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import servers_q_r_m as servers
-from contracts.store import MANIFEST, document, passages, unit
+from contracts.store import MANIFEST, document, fill, passages, unit
 from remote import ServerContract
 
 from rag.errors import StoreError
@@ -101,6 +101,29 @@ def test_the_name_of_anothers_index(url: str, server: servers.Server) -> None:
     assert client.keys(f"{name}*") == []
     store.close()
     client.close()
+
+
+def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.stores.redis._OLDEST", (2, 99))
+    store = open_store(url)
+    said = r"^the Redis at \S+ has RediSearch 2\.10\.\d+: 2\.99 or newer is needed$"
+    for act in (store.manifest, store.documents, store.write(MANIFEST).__enter__):
+        with pytest.raises(StoreError, match=said):
+            act()
+    store.close()
+
+
+def test_a_user_who_may_not_ask_for_the_version(url: str, server: servers.Server) -> None:
+    import redis
+
+    with redis.Redis(port=server.port, password=servers.PASSWORD) as client:
+        client.execute_command("ACL", "SETUSER", "plain", "on", ">word", "~*", "+@all", "-info")
+    store = open_store(url.replace("://", "://plain:word@"))
+    with store.write(MANIFEST) as writer:
+        fill(writer)
+        writer.commit()
+    assert len(store.documents()) == 3
+    store.close()
 
 
 def test_a_redis_without_search(tmp_path: Path) -> None:
