@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from ingest.chunk import Chunker
 from ingest.discover import File, Found, discover
 from ingest.guard import Loaders
@@ -19,7 +21,7 @@ from rag.embedders import Embedder
 from rag.errors import EmbedderError, LoadError, Skip
 from rag.stores import Store, Writer
 from rag.text import TERMS, passage
-from rag.types import Chunk, Document, Manifest, Page
+from rag.types import Chunk, Document, Manifest, Page, Vectors
 
 BATCH = 512
 """Chunks that are embedded and committed together: about a second's work, which a power cut may cost."""
@@ -94,7 +96,7 @@ class Indexer:
             return
         chunks = [chunk for _, waiting in self._waiting for chunk in waiting]
         try:
-            vectors = self.embedder.embed_documents([passage(chunk) for chunk in chunks])
+            vectors = self._embed([passage(chunk) for chunk in chunks])
         except EmbedderError as exc:
             # An engine that refuses a text knows only the text: say which file it is of.
             refused = [chunk.source for chunk in chunks if passage(chunk) in getattr(exc, "texts", ())]
@@ -109,6 +111,12 @@ class Indexer:
         self.chunks += at
         self._waiting.clear()
         self._size = 0
+
+    def _embed(self, texts: list[str]) -> Vectors:
+        """A row for each text; rows of nothing where the store embeds what it is given."""
+        if getattr(self.embedder, "embeds_on_write", False):
+            return np.empty((len(texts), 0), np.float32)
+        return self.embedder.embed_documents(texts)
 
 
 def _long_rows(chunks: Sequence[Chunk]) -> list[str]:

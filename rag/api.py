@@ -16,7 +16,7 @@ from rag.errors import IndexMissing
 from rag.llms import LLM, load_llm
 from rag.stores import Store, open_store
 from rag.stores.manifest import check_embedder
-from rag.types import Answer, Hit, Where
+from rag.types import Answer, Hit, Manifest, Where
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -57,8 +57,8 @@ class RAG:
         """Open the index at `index`: a store URL such as "faiss:data/index", a Store, a LangChain VectorStore.
 
         `embedder` and `llm` are names or instances, ours or LangChain's; what is not given comes from
-        rag.toml and RAG_*,
-        and an embedder named nowhere is the one that the index was made with.
+        rag.toml and RAG_*, and an embedder named nowhere is the one that the index was made with, or the
+        pipeline that its URL names.
         Raises EmbedderMismatch where the index was made with another embedder than the one named,
         ConfigError, ModelError. An index that does not exist yet is made by the first `ingest`.
         """
@@ -68,12 +68,7 @@ class RAG:
         store = open_store(chosen.index) if index is None or isinstance(index, str) else _adopted(index)
         try:
             made = store.manifest()
-            if embedder is None or isinstance(embedder, str):
-                model = load_embedder(chosen.embedder or (made.embedder if made else DEFAULT_EMBEDDER))
-            else:
-                from rag.embedders.langchain import adopt as adopt_embedder
-
-                model = adopt_embedder(embedder)
+            model = _embedder_for(store, chosen.embedder if embedder is None else embedder, made)
             if made is not None:
                 check_embedder(made, model.id, model.weights, store.url)
         except BaseException:
@@ -143,6 +138,21 @@ class RAG:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _embedder_for(store: Store, named: str | Embedder | Embeddings, made: Manifest | None) -> Embedder:
+    """The embedder that is named or given, or the index's own. Raises ConfigError, ModelError."""
+    from rag.embedders.pipeline import pipeline_of
+
+    if not isinstance(named, str):
+        from rag.embedders.langchain import adopt
+
+        named = adopt(named)
+    if (inside := pipeline_of(store, named)) is not None:
+        return inside
+    if isinstance(named, str):
+        return load_embedder(named or (made.embedder if made else DEFAULT_EMBEDDER))
+    return named
 
 
 def _adopted(index: Store | VectorStore) -> Store:

@@ -68,6 +68,11 @@ def load_embedder(name: str) -> Embedder:
             return load(kind, model)
         case "langchain":
             raise ConfigError(f"{name!r} is a LangChain instance: pass it in Python, as RAG.open(embedder=…)")
+        case "pipeline" if model:
+            raise ConfigError(
+                f"{name!r} embeds inside Elasticsearch: name it in the index's URL, "
+                f"as in elasticsearch://HOST/NAME?pipeline={model}"
+            )
         case "hashed" if not model:
             from rag.embedders.hashed import HashedEmbedder
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from rag.errors import IndexMissing, StoreError
 from rag.stores.bm25 import distinct, saturation, weights
 from rag.stores.check import check_query
 from rag.stores.elasticsearch_db import EXACT, MOST, VERSION, State, connect, in_words, parse
+from rag.stores.elasticsearch_pipeline import definition, simulate
 from rag.stores.elasticsearch_search import (
     by_hnsw,
     compared,
@@ -154,20 +153,20 @@ class ElasticsearchStore:
         """
         return writing(self._at, manifest, rebuild=True)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """What the pipeline of the URL makes of `texts`. Raises StoreError, also where the URL names none."""
-        if not self._at.pipeline:
-            raise StoreError(f"the URL {self.url} names no pipeline: add ?pipeline=NAME")
-        docs = [{"_source": {"passage": text}} for text in texts]
+    @property
+    def pipeline(self) -> str:
+        """The ingest pipeline of the URL, which makes the vectors; "" for none."""
+        return self._at.pipeline
+
+    def definition(self) -> str:
+        """What the pipeline of the URL does, as JSON. Raises StoreError, also where there is none."""
         with in_words(self._at):
-            answer = self._client().ingest.simulate(id=self._at.pipeline, docs=docs)
-        try:
-            rows = [each["doc"]["_source"]["vector"] for each in answer["docs"]]
-        except KeyError as error:
-            raise StoreError(f"the pipeline {self._at.pipeline} made no field `vector` of `passage`") from error
-        vectors = np.array(rows, np.float32).reshape(len(texts), -1)
-        unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return unit
+            return definition(self._client(), self._at)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """What the pipeline of the URL makes of `texts`, rows of unit length. Raises StoreError, as for none."""
+        with in_words(self._at):
+            return simulate(self._client(), self._at, texts)
 
     def statistics(self) -> dict[str, int | str]:
         """What `rag status` shows: counts, bytes on disk, how vectors are searched. Raises IndexMissing."""

@@ -137,4 +137,6 @@ def read_rows(client: Elasticsearch, state: State, source: str, url: str) -> tup
         after = hits[-1]["sort"] if hits else [0]
     dim = from_json(state.manifest).dim
     record = client.search(index=state.index, size=1, query=query)["hits"]["hits"][0]["_source"]["record"]
-    return Document(**record), chunks, np.array(vectors, np.float32).reshape(len(chunks), dim)
+    found = np.array(vectors, np.float32).reshape(len(chunks), dim)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)  # those that a pipeline made have any length
+    return Document(**record), chunks, found

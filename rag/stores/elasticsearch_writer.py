@@ -15,6 +15,7 @@ from rag.stores.check import check_terms, check_text, check_vectors
 from rag.stores.elasticsearch_db import Address, State, connect, in_words, read_state
 from rag.stores.elasticsearch_lease import Lease, leased
 from rag.stores.elasticsearch_mappings import chunk_index
+from rag.stores.elasticsearch_pipeline import definition
 from rag.stores.elasticsearch_search import records
 from rag.stores.manifest import check_same, from_json, to_json
 from rag.text import chunk_terms, passage
@@ -90,10 +91,8 @@ class ElasticsearchWriter:
         """See what is there, clear away what a killed writer left, and make the index if need be."""
         with self._step():
             found = read_state(self._client, self._at)
-            if self._at.pipeline and not self._client.options(ignore_status=404).ingest.get_pipeline(
-                id=self._at.pipeline
-            ):
-                raise StoreError(f"the server at {self._at.server} has no ingest pipeline {self._at.pipeline}")
+            if self._at.pipeline:
+                definition(self._client, self._at)
             if found is not None:
                 self._state, self._version = found
                 self._published = not rebuild

@@ -29,7 +29,7 @@ def check_embedder(held: Manifest, embedder: str, weights: str, url: str) -> Non
     if held.embedder != embedder:
         raise EmbedderMismatch(
             f"the index {url} was made with the embedder {held.embedder}, not with {embedder}: "
-            f"use --embedder {held.embedder}, or {_again(url, embedder)}"
+            f"use {_how(held.embedder)}, or {_again(url, embedder)}"
         )
     if held.weights != weights:
         raise EmbedderMismatch(
@@ -50,8 +50,15 @@ def check_same(held: Manifest, given: Manifest, url: str) -> None:
             )
 
 
+def _how(embedder: str) -> str:
+    """How to choose `embedder`: a cluster's own by the URL of its index."""
+    kind, _, name = embedder.partition(":")
+    return f"?pipeline={name} in its URL" if kind == "pipeline" else f"--embedder {embedder}"
+
+
 def _again(url: str, embedder: str) -> str:
-    command = f"rag ingest FOLDER --index {another(url)} --embedder {embedder}"
+    chosen = "" if embedder.startswith("pipeline:") else f" --embedder {embedder}"
+    command = f"rag ingest FOLDER --index {another(url)}{chosen}"
     return f"ingest the documents again into a new index: {command}"
 
 
