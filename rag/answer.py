@@ -14,7 +14,7 @@ from rag.conflict import settle
 from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
-from rag.evidence import Passage, select
+from rag.evidence import Passage, closest, select
 from rag.ground import is_refusal, support
 from rag.llms import LLM, Piece
 from rag.orders import neutral
@@ -22,7 +22,7 @@ from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
 from rag.plain import plain
 from rag.prompt import render
-from rag.quoting import in_quotes, without_markers
+from rag.quoting import without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, script, sentences
@@ -35,6 +35,8 @@ LOCAL_CONTEXT, REMOTE_CONTEXT = 150, 2400
 # A statement with this share of the terms of what supports it stands without a quotation. A small model's own
 # words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
 LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
+SURE = 0.8
+"""From this confidence on a document is quoted where no passage supports what the model says."""
 
 REFUSAL = {
     "en": "The documents do not answer this question.",
@@ -150,13 +152,14 @@ def checked(question: str) -> str:
 def _quote(draft: Draft, hits: Sequence[Hit]) -> Iterator[str]:
     """The answer without a model: the best passages, marked as quotations."""
     for i, hit in enumerate(hits[:3]):
-        chunk = hit.chunk
-        n = draft.cite(Passage(chunk, chunk.start, chunk.end), chunk.start, chunk.end)
-        yield f"{chr(10) if i else ''}{in_quotes(plain(without_markers(chunk.text.strip()), chunk.text))} [{n}]"
+        yield f"{chr(10) if i else ''}{draft.quote(Passage(hit.chunk, hit.chunk.start, hit.chunk.end))}"
 
 
 def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) -> Iterator[str]:
-    """What the model says and a passage supports, sentence by sentence, with the citation of each."""
+    """What the model says and a passage supports, sentence by sentence, with the citation of each.
+
+    Where nothing is left of it, and the documents surely answer, the sentence closest to the question.
+    """
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
     budget = settings.context_tokens or context_budget(llm)
@@ -164,12 +167,30 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     stream = llm.stream(messages(question, passages, language(draft.question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
+    sure = 0.0
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
         sure = confidence(hits[0].score, coverage(question, passages), doubted, script(question))
         draft.confidence = max(sure, draft.confidence or 0.0)
         if sure < settings.strictness:
             return
-    enough = LOCAL_ENOUGH if _is_local(llm) else REMOTE_ENOUGH
+    pieces = _supported(draft, question, passages, hits, by, stream)
+    if piece := next(pieces, ""):
+        yield piece
+        yield from pieces
+    elif sure >= max(SURE, settings.strictness):
+        yield draft.quote(closest(passages, question, by.embedder))
+
+
+def _supported(
+    draft: Draft,
+    question: str,
+    passages: Sequence[Passage],
+    hits: Sequence[Hit],
+    by: Answerer,
+    stream: Iterator[Piece],
+) -> Iterator[str]:
+    """The sentences of the model's answer that a passage supports, until it refuses."""
+    enough = LOCAL_ENOUGH if by.llm and _is_local(by.llm) else REMOTE_ENOUGH
     said = ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from rag.evidence import Passage
 from rag.plain import plain
-from rag.quoting import as_written, quotation, shortened
+from rag.quoting import as_written, in_quotes, quotation, shortened, without_markers
 from rag.retrieve import together
 from rag.types import Answer, Chunk, Citation, Hit, Usage
 
@@ -51,6 +51,11 @@ class Draft:
         quote = plain(quotation(claim, support.text, enough), support.chunk.text)
         beside = f" {quote}" if quote and quote not in self.text else ""
         return f"{plain(claim, support.chunk.text)} [{n}]{beside}"
+
+    def quote(self, passage: Passage) -> str:
+        """`passage` as a quotation, with its citation."""
+        n = self.cite(passage, passage.start, passage.end)
+        return f"{in_quotes(plain(without_markers(passage.text.strip()), passage.chunk.text))} [{n}]"
 
     def in_short(self, question: str, text: str, chunk: Chunk, start: int, end: int) -> None:
         """Keep what is said in the fewest words, numbers as the document writes them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rag.embedders import Embedder
 from rag.orders import told
-from rag.text import content_terms, passage
+from rag.text import content_terms, passage, sentences
 from rag.types import Chunk, Hit
 
 # A sentence's score: its own likeness to the question by meaning and by words, and its chunk's score.
@@ -52,6 +52,20 @@ def select(
     else:
         chosen = _choose(pool, sizes, _weigh(pool, hits, question, embedder), budget)
     return _join(hits, [pool[i] for i in sorted(chosen)])
+
+
+def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> Passage:
+    """The one sentence of `passages`, at least one, that is likest to `question` by meaning and by words."""
+    pool = [
+        Passage(p.chunk, p.start + a, p.start + b)
+        for p in passages
+        for a, b in sentences(p.text) or [(0, len(p.text))]
+    ]
+    asked = content_terms(question)
+    near = embedder.embed_documents([each.text for each in pool]) @ embedder.embed_queries([question])[0]
+    shared = [len(asked & content_terms(each.text)) / max(len(asked), 1) for each in pool]
+    scores = [MEANING * float(cosine) + WORDS * share for cosine, share in zip(near, shared, strict=True)]
+    return pool[scores.index(max(scores))]
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:

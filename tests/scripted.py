@@ -23,6 +23,7 @@ class ScriptedLLM:
     step: int = 3
     prompts: list[str] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
+    likeliest: Mapping[str, float] = field(default_factory=dict)  # the first token's log-probabilities
     open: int = 0
     closed: bool = False
     id: str = "scripted:test"
@@ -41,7 +42,7 @@ class ScriptedLLM:
         self.open += 1
         try:
             for at in range(0, len(reply), self.step):
-                yield Piece(reply[at : at + self.step], {})
+                yield Piece(reply[at : at + self.step], {} if at else dict(self.likeliest))
             yield Piece("", {}, Usage(self.count_tokens(prompt), self.count_tokens(reply)))
         finally:
             self.open -= 1

@@ -10,7 +10,7 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
-from rag.answer import MAX_QUESTION, REFUSAL, Answerer
+from rag.answer import MAX_QUESTION, REFUSAL, SURE, Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import LLMError, QuestionError
@@ -85,6 +85,22 @@ def test_few_words_stand_beside_those_that_say_it(answerer: Answerer) -> None:
     assert answer.short == "24 months"
     twice = ask(answerer, "24 months.\n24 months")
     assert twice.text.count("“") == 1
+
+
+def test_where_no_passage_says_so_a_sure_document_is_quoted(answerer: Answerer) -> None:
+    said = "The mayor of Leeds signs every certificate."
+    sure = replace(answerer, llm=ScriptedLLM(otherwise=said, likeliest={"The": -0.001}))
+    *_, answer = sure.stream(QUESTION)
+    assert isinstance(answer, Answer)
+    assert answer.text == "“The warranty of the Tern machine lasts 24 months.” [1]"
+    assert (answer.short, answer.refused) == ("", False)
+    assert answer.confidence is not None
+    assert answer.confidence > SURE
+    check(answer, answerer.store)
+    unsure = replace(answerer, llm=ScriptedLLM(otherwise=said, likeliest={"NONE": -0.1, "The": -2.4}))
+    *_, answer = unsure.stream(QUESTION)
+    assert isinstance(answer, Answer)
+    assert answer.refused
 
 
 def test_an_answer_in_chinese(answerer: Answerer) -> None:
