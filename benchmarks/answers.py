@@ -88,9 +88,9 @@ def report(results: dict[str, dict]) -> str:
     for key, words in ROWS.items():
         values = [f"{results[name][key]:.2f}" + _naive(results[name], key) for name in names]
         lines.append(f"| {words} | {' | '.join(values)} |")
+    if any("baseline" in results[name] for name in names):
+        lines += ["", "In brackets: the naive path (three whole passages in one prompt) with the same model."]
     lines += [
-        "",
-        "In brackets, where it was run: the naive path (three whole passages in one prompt) with the same model.",
         "",
         "## The choice between both mistakes",
         "`--strictness` is the confidence below which an answer is refused (default 0.5). Refused wrongly /",
