@@ -50,7 +50,8 @@ class Draft:
         n = self.cite(support, support.start, support.end)
         quote = plain(quotation(claim, support.text, enough), support.chunk.text)
         beside = f" {quote}" if quote and quote not in self.text else ""
-        return f"{plain(claim, support.chunk.text)} [{n}]{beside}"
+        said = plain(claim, support.chunk.text).rstrip("!！ ")  # "![" begins a picture in Markdown
+        return f"{said} [{n}]{beside}"
 
     def quote(self, passage: Passage) -> str:
         """`passage` as a quotation, with its citation."""

@@ -103,6 +103,10 @@ def test_where_no_passage_says_so_a_sure_document_is_quoted(answerer: Answerer) 
     assert answer.refused
 
 
+def test_no_exclamation_mark_before_a_citation(answerer: Answerer) -> None:
+    assert ask(answerer, "The warranty lasts 24 months!").text == "The warranty lasts 24 months [1]"
+
+
 def test_an_answer_in_chinese(answerer: Answerer) -> None:
     answer = ask(answerer, "保修期为二十四个月。", FRAGE)
     assert answer.text == "保修期为二十四个月。 [1]"
