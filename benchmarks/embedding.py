@@ -123,6 +123,7 @@ def main() -> None:
         found = {"texts": len(texts), "rounds": rounds(cache)}
         ours, theirs = MiniLM.load(), _theirs()
         results.facts["embedding"] = {**found, "cosine": cosines(ours, theirs, texts)}
+        results.write()
         if (cache / "indexes" / "scifact.floor").exists() and len(sys.argv) > 3:
             from benchmarks.work import read_qrels
 
