@@ -177,8 +177,8 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     if piece := next(pieces, ""):
         yield piece
         yield from pieces
-    elif sure >= max(SURE, settings.strictness):
-        yield draft.quote(closest(passages, question, by.embedder))
+    elif sure >= SURE and (best := closest(passages, question, by.embedder)):
+        yield draft.quote(best)
 
 
 def _supported(

@@ -54,18 +54,12 @@ def select(
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
-def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> Passage:
-    """The one sentence of `passages`, at least one, that is likest to `question` by meaning and by words."""
-    pool = [
-        Passage(p.chunk, p.start + a, p.start + b)
-        for p in passages
-        for a, b in sentences(p.text) or [(0, len(p.text))]
-    ]
-    asked = content_terms(question)
-    near = embedder.embed_documents([each.text for each in pool]) @ embedder.embed_queries([question])[0]
-    shared = [len(asked & content_terms(each.text)) / max(len(asked), 1) for each in pool]
-    scores = [MEANING * float(cosine) + WORDS * share for cosine, share in zip(near, shared, strict=True)]
-    return pool[scores.index(max(scores))]
+def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> Passage | None:
+    """The one sentence of `passages` that is likest to `question` by meaning and by words, None of none."""
+    pool = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in sentences(p.text)]
+    texts = [each.text for each in pool]
+    scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
+    return max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
@@ -77,13 +71,17 @@ def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
 
 
 def _weigh(pool: Sequence[_Sentence], hits: Sequence[Hit], question: str, embedder: Embedder) -> list[float]:
+    likeness = _likeness([s.text for s in pool], [_spoken(s, hits) for s in pool], question, embedder)
+    return [like + CHUNK * hits[s.hit].score for s, like in zip(pool, likeness, strict=True)]
+
+
+def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedder: Embedder) -> list[float]:
+    """How like `question` each text is: its meaning, and the question's words in what it says, `spoken`."""
     asked = content_terms(question)
-    near = embedder.embed_documents([s.text for s in pool]) @ embedder.embed_queries([question])[0]
+    near = embedder.embed_documents(texts) @ embedder.embed_queries([question])[0]
     return [
-        MEANING * float(cosine)
-        + WORDS * len(asked & content_terms(_spoken(s, hits))) / max(len(asked), 1)
-        + CHUNK * hits[s.hit].score
-        for s, cosine in zip(pool, near, strict=True)
+        MEANING * float(cosine) + WORDS * len(asked & content_terms(said)) / max(len(asked), 1)
+        for said, cosine in zip(spoken, near, strict=True)
     ]
 
 

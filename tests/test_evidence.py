@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.evidence import Passage, select
+from rag.evidence import Passage, closest, select
 from rag.text import terms
 from rag.types import Chunk, Hit
 
@@ -75,3 +75,12 @@ def test_never_above_the_budget() -> None:
         found = select(hits, "What is the warranty?", HASHED, budget, count)
         assert 0 < sum(count(passage.text) for passage in found) <= budget
         assert all(p.chunk.text[p.start : p.end] == p.text for p in found)
+
+
+def test_the_closest_sentence() -> None:
+    text = "Pears are green. The warranty lasts two years. Plums are blue."
+    passages = select([hit(text, start=5)], "How long is the warranty?", HASHED, 99, count)
+    best = closest(passages, "How long is the warranty?", HASHED)
+    assert best is not None
+    assert (best.text, best.start) == ("The warranty lasts two years.", 22)
+    assert closest([], "How long is the warranty?", HASHED) is None
