@@ -14,6 +14,7 @@ from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 from rag.embedders import Embedder, load_embedder, minilm
 from rag.embedders.batch import batches, clean, embed_each, padded
 from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
+from rag.embedders.engine import has_fast_engine
 from rag.embedders.graph import derived
 from rag.errors import ConfigError, ModelError
 from rag.models import model_path
@@ -67,6 +68,29 @@ class TestMiniLM(EmbedderContract):
         both = load_embedder("bilingual").embed_documents(PASSAGES[:3])[:, : minilm.DIM]
         cosines = (embedder.embed_documents(PASSAGES[:3]) * both).sum(axis=1) / LATIN_SHARE**0.5
         assert cosines == pytest.approx(1, abs=0.003)
+
+    def test_many_texts_have_the_vectors_of_few(self, embedder: Embedder) -> None:
+        odd = ["", "a " * 250, "." * 250, "1 " * 250, "中" * 250, "\U0001f600 " * 200, "{}[]();" * 40, "A" * 3000]
+        prose = [f"{PASSAGES[i % 6]} {PASSAGES[i // 6 % 5][: 7 * i % 150]} {i}" for i in range(592)]
+        texts = [*odd, *prose]
+        assert sum(min(n, 256) for n in embedder.count_tokens(texts)) > minilm.MANY
+        many = embedder.embed_documents(texts)
+        assert_unit_rows(many, len(texts), embedder.dim)
+        few = np.vstack([embedder.embed_documents(texts[i : i + 60]) for i in range(0, len(texts), 60)])
+        cosines = (many * few).sum(axis=1)
+        assert cosines.min() > 0.98
+        assert cosines[len(odd) :].min() > 0.99
+        assert cosines.mean() > 0.997
+
+    def test_nothing_is_told_to_anybody(self) -> None:
+        code = (
+            "import sys; sys.addaudithook(lambda event, _: event == 'socket.connect' and sys.exit('connects')); "
+            "from rag.embedders import minilm; minilm.MANY = 1; "
+            "minilm.MiniLM.load().embed(['one', 'two words']); "
+            "print('openvino' in sys.modules, [m for m in sys.modules if 'telemetry' in m])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == f"{has_fast_engine()} []"
 
 
 @pytest.mark.models

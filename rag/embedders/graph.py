@@ -1,13 +1,12 @@
-"""Writing ONNX graphs by hand, with matrix products in whole numbers, and running them.
+"""Writing ONNX graphs by hand, with matrix products in whole numbers.
 
-Each row (token) of the activations is quantised by itself, never with its batch: neighbours have no say
-in a text's vector. Weights have 7 bits and activations 8, so that two products always fit the 16 bits in
-which x86 processors without VNNI add them up: the sums of whole numbers are exact on every processor.
+Activations are quantised by `Steps` that are the same for every text, or each row (token) by itself (`quantise`),
+never with the batch: neighbours have no say in a text's vector. Weights have 7 bits and activations 8, so that
+two products always fit the 16 bits in which x86 processors without VNNI add them up: the sums of whole numbers
+are exact on every processor.
 
-The rounding of float32 still differs between batch shapes and processors, and decides now and then on
-which side of a step a value falls. Measured for all-MiniLM-L6-v2 on one processor, cosine between two
-vectors of one text: alone and in a batch at least 0.998; with biases and norms changed by 1e-7 to 1e-5,
-which stands in for another processor's rounding, at least 0.996 (mean 0.998). No other processor was tried.
+The rounding of float32 still differs between engines, batch shapes and processors, and decides now and then on
+which side of a step a value falls: `tests/test_embedders.py` bounds what that does to a vector.
 Source: microsoft/onnxruntime, commit 9322994, for the range of weights that cannot overflow, [-64, 63].
 """
 
@@ -15,22 +14,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
-import numpy.typing as npt
 
-from rag.errors import EmbedderError, ModelError
+from rag.embedders.engine import Array
+from rag.errors import ModelError
 from rag.models import cache_dir
-
-Array = npt.NDArray[Any]
-Run = Callable[[dict[str, Array]], Array]
-"""Named inputs to the one output of a graph."""
 
 Node = tuple[str, list[str], str, dict[str, Any]]
 
@@ -41,14 +34,19 @@ INT8 = 1
 _FLOAT, _INT32 = 1, 6  # TensorProto.DataType
 _WEIGHT_MAX = 63
 _ROW_ZERO, _ROW_MAX = 128, 127
-# GELU is never below -0.17: with its zero at 10 nearly all of the 8 bits go to the other side.
-_GELU_ZERO, _GELU_MAX, _GELU_FLOOR = 10, 245, 0.17
+_ALPHA = 0.7
+"""How much of the unevenness of activations the weights take over: of 0.5, 0.7 and 0.85 the best for MiniLM."""
 
 
 class Graph:
-    """A graph in the making: `op` adds a node and returns the name of its output."""
+    """A graph in the making: `op` adds a node and returns the name of its output.
 
-    def __init__(self) -> None:
+    `fast`: to be run by OpenVINO, which finds whole numbers by pairs of QuantizeLinear and DequantizeLinear;
+    otherwise by onnxruntime, in operators of its own.
+    """
+
+    def __init__(self, fast: bool = False) -> None:
+        self.fast = fast
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
@@ -100,6 +98,31 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """How 8 bits are laid over activations, for every text alike: ``x ≈ (bytes - zero) * scale * smooth``.
+
+    `smooth` ``(width,)`` moves to the weights what a few channels have beyond all others.
+    Source: Xiao et al., SmoothQuant (2023), equation 4.
+    """
+
+    smooth: Array
+    scale: float
+    zero: int
+
+    @classmethod
+    def over(cls, peaks: Array, weights: Sequence[Array], floor: float | None = None) -> Steps:
+        """For activations of at most `peaks` ``(width,)`` either way, or above `floor`, and their `weights`."""
+        heaviest = np.abs(np.concatenate(weights, axis=1)).max(axis=1)
+        smooth = peaks**_ALPHA / heaviest ** (1 - _ALPHA)
+        smooth /= smooth.mean()
+        top = float((peaks / smooth).max())
+        if floor is None:
+            return cls(smooth.astype(np.float32), top / _ROW_MAX, _ROW_ZERO)
+        scale = (top - floor / float(smooth.min())) / 255
+        return cls(smooth.astype(np.float32), scale, round(255 - top / scale))
+
+
+@dataclass(frozen=True, slots=True)
 class Quantised:
     """``value ≈ (bytes - zero) * scale``: names of a uint8 tensor and of its scale, and the zero."""
 
@@ -115,14 +138,6 @@ def quantise(g: Graph, x: str) -> Quantised:
     # A row of zeros has no scale; any will do.
     scale = g.op("Max", scale, g.constant(np.float32(1e-20)))
     return _to_bytes(g, x, scale, _ROW_ZERO)
-
-
-def quantise_gelu(g: Graph, x: str) -> Quantised:
-    """As `quantise`, for the output of a GELU."""
-    peak = g.op("ReduceMax", x, g.ints(-1), keepdims=1)
-    scale = g.op("Mul", peak, g.constant(np.float32(1 / _GELU_MAX)))
-    scale = g.op("Max", scale, g.constant(np.float32(_GELU_FLOOR / _GELU_ZERO)))
-    return _to_bytes(g, x, scale, _GELU_ZERO)
 
 
 def _to_bytes(g: Graph, x: str, scale: str, zero: int) -> Quantised:
@@ -148,6 +163,29 @@ def linear(g: Graph, x: Quantised, weight: Array, scale: Array | None = None) ->
     parts = (x.bytes, g.constant(whole), g.constant(np.float32(1)), g.constant(scale.astype(np.float32)))
     zeros = (g.constant(np.uint8(x.zero)), g.constant(np.zeros_like(whole[0])))
     return g.op("Mul", g.op("MatMulIntegerToFloat", *parts, *zeros, domain=CONTRIB), x.scale)
+
+
+def lay(g: Graph, x: str, steps: Steps) -> str:
+    """`x` in 8 bits, for `product` with the same `steps`."""
+    parts = g.constant(np.float32(steps.scale)), g.constant(np.uint8(steps.zero))
+    whole = g.op("QuantizeLinear", g.op("Mul", x, g.constant(1 / steps.smooth)), *parts)
+    return g.op("DequantizeLinear", whole, *parts) if g.fast else whole
+
+
+def product(g: Graph, x: str, steps: Steps, weight: Array, bias: Array) -> str:
+    """``x @ weight + bias`` with what `lay` made of `x`, and `weight` ``(inputs, outputs)`` in 7 bits."""
+    weight = weight * steps.smooth[:, None]
+    scale = np.abs(weight).max(axis=0) / _WEIGHT_MAX
+    whole, scale = np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)
+    zeros = g.constant(np.zeros_like(whole[0]))
+    if g.fast:
+        # As OpenVINO keeps weights: turned around in the file, not at each run.
+        turned = g.op("DequantizeLinear", g.constant(whole.T), g.constant(scale), zeros, axis=0)
+        y = g.op("MatMul", x, g.op("Transpose", turned, perm=[1, 0]))
+        return g.op("Add", y, g.constant(bias))
+    parts = (x, g.constant(whole), g.constant(np.float32(steps.scale)), g.constant(scale))
+    ends = (g.constant(np.uint8(steps.zero)), zeros, g.constant(bias))
+    return g.op("MatMulIntegerToFloat", *parts, *ends, domain=CONTRIB)
 
 
 def mask(g: Graph, ids: str, lengths: str) -> str:
@@ -187,46 +225,3 @@ def _keep(temporary: Path, path: Path) -> None:
     except PermissionError:
         if not path.is_file():  # Windows: another process has just made the same file and holds it
             raise
-
-
-def session(path: Path) -> Run:
-    """The graph at `path`, ready to run from any thread, which does all the work of its run itself.
-
-    Two batches on two threads are a quarter faster than each batch on both: nobody waits for the other
-    after every product (see `on_all_processors`). Raises ModelError, and EmbedderError in a run.
-    """
-    import onnxruntime as ort
-
-    ort.disable_telemetry_events()  # only its Windows builds have any
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # written as it is to run
-    options.enable_mem_pattern = False  # else memory is planned, and kept, for every shape that comes by
-    try:
-        engine = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as exc:
-        raise ModelError(f"{path} cannot be loaded ({exc}): delete it, it is made again") from exc
-    return lambda inputs: _run(engine, inputs)
-
-
-def on_all_processors(work: Callable[[list[int]], object], batches: Sequence[list[int]]) -> None:
-    """``work(batch)`` for every batch, the last and longest first, as many at a time as there are processors."""
-    if len(batches) == 1:
-        work(batches[0])
-        return
-    for _ in _workers().map(work, reversed(batches)):
-        pass
-
-
-@cache
-def _workers() -> ThreadPoolExecutor:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ThreadPoolExecutor(allowed, thread_name_prefix="rag-embed")
-
-
-def _run(engine: Any, inputs: dict[str, Array]) -> Array:
-    try:
-        return np.asarray(engine.run(None, inputs)[0])
-    except Exception as exc:
-        raise EmbedderError(f"onnxruntime could not embed a batch: {exc}") from exc

@@ -15,19 +15,8 @@ from typing import Any
 import numpy as np
 
 from rag.embedders.batch import batches, clean, embed_each, padded
-from rag.embedders.graph import (
-    INT8,
-    Array,
-    Graph,
-    Quantised,
-    Run,
-    derived,
-    linear,
-    mask,
-    on_all_processors,
-    quantise,
-    session,
-)
+from rag.embedders.engine import Array, Run, on_all_processors, session
+from rag.embedders.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
 from rag.errors import ModelError
 from rag.models import model_path, weights_hash
 from rag.types import Vectors

@@ -1,0 +1,125 @@
+"""Running the graphs: onnxruntime for a few texts, OpenVINO for many, on every processor there is.
+
+OpenVINO reads a quarter more tokens a second where it has been measured (x86, see `benchmarks/NOTES.md`), but
+takes half a second to make ready and twice as long for one question. Elsewhere onnxruntime does all.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import local
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.errors import EmbedderError, ModelError
+
+Array = npt.NDArray[Any]
+Run = Callable[[dict[str, Array]], Array]
+"""Named inputs to the one output of a graph."""
+
+
+def session(path: Path) -> Run:
+    """The graph at `path`, ready to run from any thread, which does all the work of its run itself.
+
+    Two batches on two threads are a quarter faster than each batch on both: nobody waits for the other
+    after every product (see `on_all_processors`). Raises ModelError, and EmbedderError in a run.
+    """
+    import onnxruntime as ort
+
+    ort.disable_telemetry_events()  # only its Windows builds have any
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # written as it is to run
+    options.enable_mem_pattern = False  # else memory is planned, and kept, for every shape that comes by
+    try:
+        engine = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:
+        raise _unreadable(path, exc) from exc
+
+    def run(inputs: dict[str, Array]) -> Array:
+        try:
+            return np.asarray(engine.run(None, inputs)[0])
+        except Exception as exc:
+            raise EmbedderError(f"onnxruntime could not embed a batch: {exc}") from exc
+
+    return run
+
+
+def has_fast_engine() -> bool:
+    """Whether `fast_session` can be had: OpenVINO on a processor on which it has been measured."""
+    return platform.machine().lower() in ("x86_64", "amd64") and find_spec("openvino") is not None
+
+
+def fast_session(path: Path) -> Run:
+    """As `session`, by OpenVINO: what is not in whole numbers is in bfloat16 where the processor has it."""
+    threads = allowed_processors()
+    core = _openvino().Core()
+    bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    options = {
+        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+        "NUM_STREAMS": str(threads),
+        "INFERENCE_NUM_THREADS": str(threads),
+        "ENABLE_CPU_PINNING": "NO",
+    }
+    try:
+        model = core.compile_model(str(path), "CPU", options)
+    except Exception as exc:
+        raise _unreadable(path, exc) from exc
+    mine = local()
+
+    def run(inputs: dict[str, Array]) -> Array:
+        try:
+            if not hasattr(mine, "request"):
+                mine.request = model.create_infer_request()
+            return np.array(mine.request.infer(inputs, share_inputs=True)[0])
+        except Exception as exc:
+            raise EmbedderError(f"OpenVINO could not embed a batch: {exc}") from exc
+
+    return run
+
+
+def _openvino() -> Any:
+    """The package without its converter, which tells its maker of every import (and may be absent)."""
+    converter = "openvino.tools.ovc"
+    barred = converter not in sys.modules
+    if barred:
+        sys.modules[converter] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    finally:
+        if barred:
+            del sys.modules[converter]
+    return openvino
+
+
+def _unreadable(path: Path, exc: Exception) -> ModelError:
+    return ModelError(f"{path} cannot be loaded ({exc}): delete it, it is made again")
+
+
+def on_all_processors(work: Callable[[list[int]], object], batches: Sequence[list[int]]) -> None:
+    """``work(batch)`` for every batch, the last and longest first, as many at a time as there are processors."""
+    if len(batches) == 1:
+        work(batches[0])
+        return
+    for _ in _workers().map(work, reversed(batches)):
+        pass
+
+
+def allowed_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(allowed_processors(), thread_name_prefix="rag-embed")
