@@ -12,7 +12,7 @@ import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
 from rag.embedders import Embedder, load_embedder, minilm
-from rag.embedders.batch import batches, clean, embed_each, padded
+from rag.embedders.batch import batches, clean, embed_each, even_batches, padded
 from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.embedders.engine import has_fast_engine
 from rag.embedders.graph import derived
@@ -222,6 +222,22 @@ def test_batches_hold_the_budget_and_every_text_once() -> None:
 def test_long_texts_share_a_batch_only_with_their_like() -> None:
     made = list(batches([200, 10, 200, 201, 12], 1000, alike=128))
     assert made == [[1, 4], [0, 2], [3]]
+
+
+@pytest.mark.parametrize("lengths", [[], [3], [16, 17], list(range(1, 257)) * 2, [256] * 9 + [0]])
+def test_even_batches_have_few_shapes_and_leave_nothing_out(lengths: list[int]) -> None:
+    made = even_batches(lengths, 1024, 16)
+    assert sorted(i for batch, _ in made for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) <= rows and rows * tokens <= 1024 for batch, (rows, tokens) in made)
+    assert all(lengths[i] <= tokens for batch, (_, tokens) in made for i in batch)
+    assert len({shape for _, shape in made}) <= 16
+    assert [tokens for _, (_, tokens) in made] == sorted(tokens for _, (_, tokens) in made)
+
+
+def test_padded_to_a_shape() -> None:
+    ids, lengths = padded([[1, 2], [3]], (3, 4))
+    assert ids.tolist() == [[1, 2, 0, 0], [3, 0, 0, 0], [0, 0, 0, 0]]
+    assert lengths.tolist() == [2, 1, 1]
 
 
 def test_padded() -> None:

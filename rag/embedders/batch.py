@@ -11,6 +11,8 @@ import numpy as np
 from rag.types import Vectors
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+Shape = tuple[int, int]
+"""Rows and tokens of a batch."""
 _ROUND = 4096  # texts that are tokenised at once: bounds memory, and is enough to sort by length
 
 
@@ -47,10 +49,30 @@ def batches(lengths: Sequence[int], budget: int, alike: int | None = None) -> It
         yield batch
 
 
-def padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """``(n, longest) int32`` filled with 0 at the end, and ``(n,) int32`` lengths."""
-    lengths = np.array([len(row) for row in rows], np.int32)
-    ids = np.zeros((len(rows), int(lengths.max())), np.int32)
+def even_batches(lengths: Sequence[int], budget: int, step: int) -> list[tuple[list[int], Shape]]:
+    """Indices into `lengths`, by length, with the shape ``(rows, tokens)`` to which each batch is filled up.
+
+    Tokens are a multiple of `step`, and rows follow from them: there are few shapes, however many texts.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    found = []
+    while order:
+        tokens = max(1, -(-lengths[order[0]] // step)) * step
+        rows = max(1, budget // tokens)
+        found.append((order[:rows], (rows, tokens)))
+        order = order[rows:]
+    return found[::-1]
+
+
+def padded(rows: Sequence[Sequence[int]], shape: Shape | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """``(n, longest) int32`` filled with 0 at the end, and ``(n,) int32`` lengths; or as many as `shape` says.
+
+    What fills a batch up are texts of one token.
+    """
+    shape = shape or (len(rows), max(map(len, rows)))
+    lengths = np.ones(shape[0], np.int32)
+    ids = np.zeros(shape, np.int32)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = row
+        lengths[i] = len(row)
     return ids, lengths

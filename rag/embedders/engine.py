@@ -15,7 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import local
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from rag.errors import EmbedderError, ModelError
 Array = npt.NDArray[Any]
 Run = Callable[[dict[str, Array]], Array]
 """Named inputs to the one output of a graph."""
+T = TypeVar("T")
 
 
 def session(path: Path) -> Run:
@@ -61,7 +62,10 @@ def has_fast_engine() -> bool:
 
 
 def fast_session(path: Path) -> Run:
-    """As `session`, by OpenVINO: what is not in whole numbers is in bfloat16 where the processor has it."""
+    """As `session`, by OpenVINO: what is not in whole numbers is in bfloat16 where the processor has it.
+
+    It keeps some megabytes for every shape of its inputs: give it few (`even_batches`).
+    """
     threads = allowed_processors()
     core = _openvino().Core()
     bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -106,7 +110,7 @@ def _unreadable(path: Path, exc: Exception) -> ModelError:
     return ModelError(f"{path} cannot be loaded ({exc}): delete it, it is made again")
 
 
-def on_all_processors(work: Callable[[list[int]], object], batches: Sequence[list[int]]) -> None:
+def on_all_processors(work: Callable[[T], object], batches: Sequence[T]) -> None:
     """``work(batch)`` for every batch, the last and longest first, as many at a time as there are processors."""
     if len(batches) == 1:
         work(batches[0])

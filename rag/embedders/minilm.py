@@ -8,7 +8,7 @@ Source: Devlin et al., BERT (2019), for the layers; the model's card for mean po
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batch import batches, clean, embed_each, padded
+from rag.embedders.batch import Shape, batches, clean, embed_each, even_batches, padded
 from rag.embedders.engine import Array, Run, fast_session, has_fast_engine, on_all_processors, session
 from rag.embedders.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
 from rag.models import model_path, weights_hash
@@ -32,6 +32,7 @@ _VERSION = 3  # of the graph below and the peaks
 _LAYERS, _HEADS, _EPSILON = 6, 12, 1e-12
 _CLS, _SEP = 101, 102
 _BUDGET = 1024  # tokens a batch; 512 to 2,048 could not be told apart
+_STEP = 16  # 8 to 32 could not be told apart
 _ALIKE = 128  # a text this long goes alone or with others of its length: nothing is filled up
 _GELU_FLOOR = -0.17  # GELU is never below
 _PARTS = ("query", "key", "value")
@@ -41,16 +42,14 @@ _MAX_CHARACTERS = 32 * MAX_TOKENS  # far more than the window takes; the rest ne
 class MiniLM:
     """Token counts and vectors; safe to use from many threads."""
 
-    def __init__(self, tokenizer: Any, run: Run, run_many: Callable[[], Run]) -> None:
+    def __init__(self, tokenizer: Any, run: Run) -> None:
         self._tokenizer = tokenizer
         self._run = run
-        self._run_many = run_many
 
     @classmethod
     def load(cls) -> MiniLM:
         """Ready to run. Raises ModelError where the weights cannot be had."""
-        run = session(_graph(fast=False))
-        return cls(tokenizer(model_path(NAME)), run, _run_many if has_fast_engine() else lambda: run)
+        return cls(tokenizer(model_path(NAME)), session(_graph(fast=False)))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, [CLS] and [SEP] included, however long it is."""
@@ -66,13 +65,19 @@ class MiniLM:
     def _embed(self, texts: list[str]) -> Vectors:
         tokens = [cut(ids) for ids in self._tokens(texts)]
         vectors = np.empty((len(texts), DIM), np.float32)
-        run = self._run if sum(map(len, tokens)) < MANY else self._run_many()
+        lengths = [len(ids) for ids in tokens]
+        if sum(lengths) >= MANY and has_fast_engine():
+            run = _run_many()
+            plan: Sequence[tuple[list[int], Shape | None]] = even_batches(lengths, _BUDGET, _STEP)
+        else:
+            run, plan = self._run, [(batch, None) for batch in batches(lengths, _BUDGET, _ALIKE)]
 
-        def work(batch: list[int]) -> None:
-            ids, lengths = padded([tokens[i] for i in batch])
-            vectors[batch] = run({"ids": ids, "lengths": lengths})
+        def work(batch: tuple[list[int], Shape | None]) -> None:
+            rows, shape = batch
+            ids, sizes = padded([tokens[i] for i in rows], shape)
+            vectors[rows] = run({"ids": ids, "lengths": sizes})[: len(rows)]
 
-        on_all_processors(work, list(batches([len(ids) for ids in tokens], _BUDGET, _ALIKE)))
+        on_all_processors(work, plan)
         return vectors
 
 
