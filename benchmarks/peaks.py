@@ -4,7 +4,7 @@
 
 reads some 400 pieces of the Markdown files in the folders, and some odd texts, in fp32 with torch. The file in the
 repository was made from the Chinese and the English documentation of Vue; scifact, on which quality is measured,
-had no part in it. A new file makes new vectors: count `_VERSION` of `rag/embedders/minilm.py` up.
+had no part in it. A new file makes new vectors, and the identity of the model says so.
 """
 
 from __future__ import annotations

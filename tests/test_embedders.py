@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
-from rag.embedders import Embedder, load_embedder, minilm
+from rag.embedders import Embedder, engine, load_embedder, minilm
 from rag.embedders.batch import batches, clean, embed_each, even_batches, padded
 from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
-from rag.embedders.engine import has_fast_engine
 from rag.embedders.graph import derived
 from rag.errors import ConfigError, ModelError
 from rag.models import model_path
@@ -82,6 +81,19 @@ class TestMiniLM(EmbedderContract):
         assert cosines[len(odd) :].min() > 0.99
         assert cosines.mean() > 0.997
 
+    def test_without_the_fast_engine_the_other_does_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        texts = [f"{passage} {n}" for n in range(300) for passage in PASSAGES[:3]]
+        many = minilm.MiniLM.load().embed(texts)
+        assert sum(minilm.MiniLM.load().count_tokens(texts)) > minilm.MANY
+        monkeypatch.setitem(sys.modules, "openvino", None)
+        engine._openvino.cache_clear()
+        try:
+            assert not engine.has_fast_engine()
+            cosines = (minilm.MiniLM.load().embed(texts) * many).sum(axis=1)
+        finally:
+            engine._openvino.cache_clear()
+        assert cosines.min() > 0.99
+
     def test_nothing_is_told_to_anybody(self) -> None:
         code = (
             "import sys; sys.addaudithook(lambda event, _: event == 'socket.connect' and sys.exit('connects')); "
@@ -90,7 +102,7 @@ class TestMiniLM(EmbedderContract):
             "print('openvino' in sys.modules, [m for m in sys.modules if 'telemetry' in m])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == f"{has_fast_engine()} []"
+        assert done.stdout.strip() == f"{engine.has_fast_engine()} []"
 
 
 @pytest.mark.models

@@ -1,18 +1,18 @@
 """Running the graphs: onnxruntime for a few texts, OpenVINO for many, on every processor there is.
 
-OpenVINO reads a quarter more tokens a second where it has been measured (x86, see `benchmarks/NOTES.md`), but
+OpenVINO reads a third more tokens a second where it has been measured (x86, see `benchmarks/NOTES.md`), but
 takes half a second to make ready and twice as long for one question. Elsewhere onnxruntime does all.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from threading import local
 from typing import Any, TypeVar
@@ -26,6 +26,8 @@ Array = npt.NDArray[Any]
 Run = Callable[[dict[str, Array]], Array]
 """Named inputs to the one output of a graph."""
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 def session(path: Path) -> Run:
@@ -58,7 +60,7 @@ def session(path: Path) -> Run:
 
 def has_fast_engine() -> bool:
     """Whether `fast_session` can be had: OpenVINO on a processor on which it has been measured."""
-    return platform.machine().lower() in ("x86_64", "amd64") and find_spec("openvino") is not None
+    return platform.machine().lower() in ("x86_64", "amd64") and _openvino() is not None
 
 
 def fast_session(path: Path) -> Run:
@@ -67,7 +69,9 @@ def fast_session(path: Path) -> Run:
     It keeps some megabytes for every shape of its inputs: give it few (`even_batches`).
     """
     threads = allowed_processors()
-    core = _openvino().Core()
+    openvino = _openvino()
+    assert openvino is not None  # noqa: S101 - the caller has asked `has_fast_engine`
+    core = openvino.Core()
     bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     options = {
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
@@ -92,14 +96,18 @@ def fast_session(path: Path) -> Run:
     return run
 
 
+@cache
 def _openvino() -> Any:
-    """The package without its converter, which tells its maker of every import (and may be absent)."""
+    """The package without its converter, which tells its maker of every import; None where it does not load."""
     converter = "openvino.tools.ovc"
     barred = converter not in sys.modules
     if barred:
         sys.modules[converter] = None  # type: ignore[assignment]
     try:
         import openvino
+    except (ImportError, OSError) as exc:
+        log.info("OpenVINO cannot be loaded (%s): onnxruntime embeds everything", exc)
+        return None
     finally:
         if barred:
             del sys.modules[converter]

@@ -28,7 +28,8 @@ MAX_TOKENS = 256
 MANY = 16 * 1024
 """Tokens at once from which on the faster engine is worth the half second that it takes to make ready."""
 
-_VERSION = 3  # of the graph below and the peaks
+_VERSION = 3  # of the graph below
+_PEAKS = Path(__file__).parent / "minilm-peaks.npy"
 _LAYERS, _HEADS, _EPSILON = 6, 12, 1e-12
 _CLS, _SEP = 101, 102
 _BUDGET = 1024  # tokens a batch; 512 to 2,048 could not be told apart
@@ -83,7 +84,8 @@ class MiniLM:
 
 def identity() -> str:
     """sha256 of what decides the vectors: weights, graph and arithmetic."""
-    return sha256(f"{weights_hash(NAME)} graph {_VERSION} int8 {INT8}".encode()).hexdigest()
+    peaks = sha256(_PEAKS.read_bytes()).hexdigest()
+    return sha256(f"{weights_hash(NAME)} graph {_VERSION} int8 {INT8} peaks {peaks}".encode()).hexdigest()
 
 
 def tokenizer(folder: Path) -> Any:
@@ -117,7 +119,7 @@ def write(folder: Path, path: Path, fast: bool = False) -> None:
     from safetensors.numpy import load_file
 
     weights = load_file(folder / "model.safetensors")
-    peaks = np.load(Path(__file__).parent / "minilm-peaks.npy", allow_pickle=False).astype(np.float32)
+    peaks = np.load(_PEAKS, allow_pickle=False).astype(np.float32)
     g = Graph(fast)
     inside = mask(g, "ids", "lengths")
     x, seen = _embeddings(g, weights), _hidden(g, inside) if fast else _full(g)
