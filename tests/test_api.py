@@ -192,7 +192,8 @@ def test_the_chatbot_of_the_readme(sample_index: str, tmp_path: Path) -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        input="How long does a sealed Dipper cartridge keep?\n燕鸥 2 每用水多少升会提示除垢？\n",
+        input="After how many kilograms of coffee should the burrs of the Wren grinder be replaced?\n"
+        "燕鸥 2 每用水多少升会提示除垢？\n",
         cwd=tmp_path,
         env={**environment(), "RAG_INDEX": sample_index},
         capture_output=True,
@@ -201,7 +202,7 @@ def test_the_chatbot_of_the_readme(sample_index: str, tmp_path: Path) -> None:
         check=False,
     )
     assert "140" in done.stdout, done.stderr
-    assert re.search(r"four years|4 years", done.stdout)
+    assert "450 kg" in done.stdout
 
 
 @pytest.mark.parametrize(
