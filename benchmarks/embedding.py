@@ -131,7 +131,7 @@ def main() -> None:
 
             grades = quality(ours, theirs, cache, read_qrels(Path(sys.argv[3])))
             results.facts["embedding"]["quality"] = grades
-        results.write()
+            results.write()
 
 
 if __name__ == "__main__":

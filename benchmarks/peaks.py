@@ -10,7 +10,6 @@ had no part in it. A new file makes new vectors, and the identity of the model s
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +58,7 @@ def _watched(product: Any) -> np.ndarray:
     def watch(_: Any, inputs: tuple[Any, ...]) -> None:
         np.maximum(seen, inputs[0].abs().flatten(0, -2).amax(0).numpy(), out=seen)
 
-    hook: Callable[..., Any] = product.register_forward_pre_hook
-    hook(watch)
+    product.register_forward_pre_hook(watch)
     return seen
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from rag.types import Vectors
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 Shape = tuple[int, int]
 """Rows and tokens of a batch."""
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ROUND = 4096  # texts that are tokenised at once: bounds memory, and is enough to sort by length
 
 

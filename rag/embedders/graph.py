@@ -137,19 +137,14 @@ def quantise(g: Graph, x: str) -> Quantised:
     scale = g.op("Mul", peak, g.constant(np.float32(1 / _ROW_MAX)))
     # A row of zeros has no scale; any will do.
     scale = g.op("Max", scale, g.constant(np.float32(1e-20)))
-    return _to_bytes(g, x, scale, _ROW_ZERO)
-
-
-def _to_bytes(g: Graph, x: str, scale: str, zero: int) -> Quantised:
-    """`x` ``(batch, tokens, width)`` in steps of `scale` ``(batch, tokens, 1)``."""
     shape = g.op("Shape", x)
     width = g.op("Slice", shape, g.ints(2), g.ints(3))
     # As one list of rows: ONNX knows a scale for each entry along one axis.
     rows = g.op("Reshape", x, g.op("Concat", g.ints(-1), width, axis=0))
     steps = g.op("Reshape", scale, g.ints(-1))
-    zeros = g.op("Expand", g.constant(np.uint8(zero)), g.op("Shape", steps))
+    zeros = g.op("Expand", g.constant(np.uint8(_ROW_ZERO)), g.op("Shape", steps))
     whole = g.op("QuantizeLinear", rows, steps, zeros, axis=0)
-    return Quantised(g.op("Reshape", whole, shape), scale, zero)
+    return Quantised(g.op("Reshape", whole, shape), scale, _ROW_ZERO)
 
 
 def linear(g: Graph, x: Quantised, weight: Array, scale: Array | None = None) -> str:
