@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from rag.confidence import confidence, coverage, doubt, floor
+from rag.confidence import confidence, coverage, doubt, floor, lead
 from rag.config import Settings
 from rag.conflict import settle
 from rag.draft import Draft
@@ -32,6 +32,9 @@ MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
 LOCAL_CONTEXT, REMOTE_CONTEXT = 150, 2400
+SHORT_CONTEXT, CLEAR_LEAD = 120, 0.1
+"""A model on this machine is given less to read where the best hit has this lead: it holds the answer."""
+
 # A statement with this share of the terms of what supports it stands without a quotation. A small model's own
 # words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
 LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
@@ -162,14 +165,16 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     """
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
-    budget = settings.context_tokens or context_budget(llm)
+    ahead = lead(question, hits)
+    budget = settings.context_tokens or context_budget(llm, ahead)
     passages = select(hits, question, by.embedder, budget, llm.count_tokens)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     stream = llm.stream(messages(question, passages, language(draft.question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
     sure = 0.0
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
-        sure = confidence(hits[0].score, coverage(question, passages), doubted, script(question))
+        covered = coverage(question, passages)
+        sure = confidence(hits[0].score, ahead, covered, doubted, script(question))
         draft.confidence = max(sure, draft.confidence or 0.0)
         if sure < settings.strictness:
             return
@@ -218,9 +223,11 @@ def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
     return chain(before, stream), before[-1] if before else Piece("", {})
 
 
-def context_budget(llm: LLM) -> int:
-    """Tokens of passages that suit a model: one on this machine reads some 50 to 100 a second."""
-    return LOCAL_CONTEXT if _is_local(llm) else REMOTE_CONTEXT
+def context_budget(llm: LLM, ahead: float) -> int:
+    """Tokens of passages that suit a model and what was found: one on this machine reads 50 to 100 a second."""
+    if not _is_local(llm):
+        return REMOTE_CONTEXT
+    return SHORT_CONTEXT if ahead >= CLEAR_LEAD else LOCAL_CONTEXT
 
 
 def _is_local(llm: LLM) -> bool:

@@ -7,20 +7,24 @@ from collections.abc import Mapping, Sequence
 
 from rag.evidence import Passage
 from rag.text import content_terms, script, sentences
+from rag.types import Hit
 
-__all__ = ["confidence", "coverage", "doubt", "floor"]
+__all__ = ["confidence", "coverage", "doubt", "floor", "lead"]
 
-# Logistic models of the best hit's score, of how much of the question stands together in the evidence, and of
-# the model's own doubt (as log odds), fitted on questions asked once with their documents and once without
-# them: at 0.5 both mistakes weigh the same. Scores of other scripts than Latin come from another embedder
-# and are lower for the same worth. Across languages no words are shared, and the score is lower still.
-BIAS, SCORE, COVERAGE, DOUBT = -7.35, 6.5, 6.06, -0.84
-OTHER_SCRIPT = 1.55
+# Logistic models of the best hit's score, of its lead over the next, of how much of the question stands together
+# in the evidence, and of the model's own doubt (as log odds), fitted on questions asked once with their documents
+# and once without them: at 0.5 both mistakes weigh the same. Scores of other scripts than Latin come from another
+# embedder and are lower for the same worth. Across languages no words are shared, and the score is lower still.
+BIAS, SCORE, LEAD, COVERAGE, DOUBT = -7.24, 11.4, 13.5, 1.89, -0.66
+OTHER_SCRIPT = 1.66
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
 _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
 _TOGETHER = 2
 """Sentences in a row in which the question's words must stand."""
+_RIVAL = 0.6
+"""A hit with this share of the question's terms may answer as well: that it is near tells nothing."""
+_MOST_LEAD, _NO_RIVAL = 0.15, 0.07
 
 
 def floor(strictness: float) -> float:
@@ -28,18 +32,33 @@ def floor(strictness: float) -> float:
     return 0.2 * strictness
 
 
-def confidence(score: float, covered: float | None, doubted: float, written: str) -> float:
+def confidence(score: float, ahead: float, covered: float | None, doubted: float, written: str) -> float:
     """The probability in [0, 1] that the documents answer.
 
-    `score` is the best hit's, `covered` what `coverage` says, `doubted` what `doubt` says, and `written` the
-    question's `script`.
+    `score` is the best hit's, `ahead` what `lead` says, `covered` what `coverage` says, `doubted` what `doubt`
+    says, and `written` the question's `script`.
     """
     doubted = min(max(doubted, _LEAST), 1 - _LEAST)
     odds = math.log(doubted / (1 - doubted))
     if covered is None:
         return _logistic(ACROSS_BIAS + ACROSS_SCORE * score + ACROSS_DOUBT * odds)
     bias = BIAS + (OTHER_SCRIPT if written == "other" else 0.0)
-    return _logistic(bias + SCORE * score + COVERAGE * covered + DOUBT * odds)
+    return _logistic(bias + SCORE * score + LEAD * ahead + COVERAGE * covered + DOUBT * odds)
+
+
+def lead(question: str, hits: Sequence[Hit]) -> float:
+    """How far the best hit's score is above that of the next which has little to do with `question`, in [0, 0.15].
+
+    What answers a question stands out from the rest of a folder; where nothing answers, the best hit is one of
+    many. Source: the spread of scores as a sign of a search's success, Shtok et al., Predicting Query Performance
+    by Query-Drift Estimation (2012).
+    """
+    asked = content_terms(question)
+    for hit in hits[1:]:
+        said = content_terms("\n".join((*hit.chunk.heading, hit.chunk.text)))
+        if len(asked & said) < _RIVAL * max(len(asked), 1):
+            return min(max(hits[0].score - hit.score, 0.0), _MOST_LEAD)
+    return _NO_RIVAL
 
 
 def coverage(question: str, passages: Sequence[Passage]) -> float | None:

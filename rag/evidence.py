@@ -1,7 +1,9 @@
-"""Hits to passages: the sentences that speak to the question, with their neighbours, by a budget of tokens."""
+"""Hits to passages: the sentences that speak to the question, within a budget of tokens."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +12,9 @@ from rag.orders import told
 from rag.text import content_terms, passage, sentences
 from rag.types import Chunk, Hit
 
-# A sentence's score: its own likeness to the question by meaning and by words, and its chunk's score.
-MEANING, WORDS, CHUNK = 0.5, 0.5, 2.5
+# A sentence's score: its own likeness to the question by meaning and by words, its chunk's score, and some of the
+# better of its neighbours' scores, since an answer is read better beside what leads to it.
+MEANING, WORDS, CHUNK, BESIDE = 0.5, 1.0, 2.5, 0.2
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
 
@@ -43,14 +46,14 @@ def select(
     """Passages from `hits`, the best hit's first, of about `budget` tokens together as `count` counts them.
 
     Where everything fits, everything is taken. Else the sentences likest to the question come in
-    first, each with the one before and the one after; neighbours are joined to one passage.
+    first; those that follow one another are joined to one passage.
     """
     pool = _sentences(hits, question)
     sizes = [count(sentence.text) for sentence in pool]
     if sum(sizes) <= budget:
         chosen = set(range(len(pool)))
     else:
-        chosen = _choose(pool, sizes, _weigh(pool, hits, question, embedder), budget)
+        chosen = _choose(sizes, _weigh(pool, hits, question, embedder), budget)
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
@@ -72,16 +75,30 @@ def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
 
 def _weigh(pool: Sequence[_Sentence], hits: Sequence[Hit], question: str, embedder: Embedder) -> list[float]:
     likeness = _likeness([s.text for s in pool], [_spoken(s, hits) for s in pool], question, embedder)
-    return [like + CHUNK * hits[s.hit].score for s, like in zip(pool, likeness, strict=True)]
+    alone = [like + CHUNK * hits[s.hit].score for s, like in zip(pool, likeness, strict=True)]
+    return [own + BESIDE * _beside(pool, alone, i) for i, own in enumerate(alone)]
+
+
+def _beside(pool: Sequence[_Sentence], weights: Sequence[float], i: int) -> float:
+    """The better of the weights of the sentences before and after sentence `i` in its chunk, 0 of none."""
+    near = (j for j in (i - 1, i + 1) if 0 <= j < len(pool) and pool[j].hit == pool[i].hit)
+    return max((weights[j] for j in near), default=0.0)
 
 
 def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedder: Embedder) -> list[float]:
-    """How like `question` each text is: its meaning, and the question's words in what it says, `spoken`."""
+    """How like `question` each text is: its meaning, and the question's words in what it says, `spoken`.
+
+    A word weighs the more the fewer of the texts have it (as in BM25, Robertson and Zaragoza, 2009).
+    """
     asked = content_terms(question)
+    shared = [asked & content_terms(said) for said in spoken]
+    having = Counter(term for terms in shared for term in terms)
+    rarity = {t: math.log1p((len(texts) + 0.5) / (having[t] + 0.5)) for t in asked}
+    most = sum(rarity.values()) or 1.0
     near = embedder.embed_documents(texts) @ embedder.embed_queries([question])[0]
     return [
-        MEANING * float(cosine) + WORDS * len(asked & content_terms(said)) / max(len(asked), 1)
-        for said, cosine in zip(spoken, near, strict=True)
+        MEANING * float(cosine) + WORDS * sum(rarity[t] for t in terms) / most
+        for terms, cosine in zip(shared, near, strict=True)
     ]
 
 
@@ -90,14 +107,12 @@ def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:
     return passage(Chunk("", sentence.text, 0, 0, heading=hits[sentence.hit].chunk.heading))
 
 
-def _choose(pool: Sequence[_Sentence], sizes: Sequence[int], weights: Sequence[float], budget: int) -> set[int]:
+def _choose(sizes: Sequence[int], weights: Sequence[float], budget: int) -> set[int]:
     chosen: set[int] = set()
-    for best in sorted(range(len(pool)), key=lambda i: -weights[i]):
-        for i in (best, best - 1, best + 1):
-            inside = 0 <= i < len(pool) and pool[i].hit == pool[best].hit
-            if inside and i not in chosen and sizes[i] <= budget:
-                chosen.add(i)
-                budget -= sizes[i]
+    for i in sorted(range(len(sizes)), key=lambda i: -weights[i]):
+        if sizes[i] <= budget:
+            chosen.add(i)
+            budget -= sizes[i]
     return chosen
 
 

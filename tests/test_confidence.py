@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from rag.confidence import confidence, coverage, doubt
+from rag.confidence import confidence, coverage, doubt, lead
 from rag.evidence import Passage
-from rag.types import Chunk
+from rag.types import Chunk, Hit
 
 NONE = ("NONE", "无")
 
@@ -47,20 +47,40 @@ def test_across_languages_coverage_says_nothing() -> None:
     assert coverage("保修期多久？", [passage("The warranty is two years."), passage("保修期两年。")]) is not None
 
 
+def hits(*found: tuple[float, str]) -> list[Hit]:
+    return [
+        Hit(rank, score, Chunk(f"{rank}.md", text, 0, len(text)))
+        for rank, (score, text) in enumerate(found, start=1)
+    ]
+
+
+def test_the_lead_is_over_the_next_hit_that_has_little_to_do_with_the_question() -> None:
+    question = "How long is the warranty of the Tern?"
+    best = (0.5, "The warranty of the Tern is two years long.")
+    assert lead(question, hits(best, (0.42, "The Heron is heavy."))) == pytest.approx(0.08)
+    copy = (0.49, "Long is the warranty, the Tern's, of two years.")
+    assert lead(question, hits(best, copy, (0.42, "The Heron is heavy."))) == pytest.approx(0.08)
+
+
+def test_a_lead_is_bounded_and_nothing_to_compare_with_is_neither_good_nor_bad() -> None:
+    question = "How long is the warranty of the Tern?"
+    best = (0.9, "The warranty of the Tern is two years long.")
+    assert lead(question, hits(best, (0.1, "The Heron is heavy."))) == pytest.approx(0.15)
+    assert 0 < lead(question, hits(best)) < 0.15
+    assert lead(question, hits(best)) == lead(question, hits(best, best))
+
+
 def test_confidence_rises_with_what_was_found_and_falls_with_doubt() -> None:
     assert (
         0
-        < confidence(0.1, 0.2, 0.5, "latin")
-        < confidence(0.5, 0.2, 0.5, "latin")
-        < confidence(0.5, 0.9, 0.5, "latin")
+        < confidence(0.1, 0.05, 0.2, 0.5, "latin")
+        < confidence(0.5, 0.05, 0.2, 0.5, "latin")
+        < confidence(0.5, 0.15, 0.2, 0.5, "latin")
+        < confidence(0.5, 0.15, 0.9, 0.5, "latin")
         < 1
     )
-    assert (
-        confidence(0.3, 0.5, 0.9, "latin")
-        < confidence(0.3, 0.5, 0.1, "latin")
-        == confidence(0.3, 0.5, 0.1, "latin")
-    )
-    assert confidence(0.3, None, 0.9, "latin") < 0.5 < confidence(0.3, None, 0.01, "latin")
-    assert confidence(0.3, 0.5, 0.1, "latin") < confidence(0.3, 0.5, 0.1, "other")
-    assert confidence(0.3, 0.5, 0.0, "latin") < 1
-    assert confidence(0.3, 0.5, 1.0, "latin") > 0
+    assert confidence(0.3, 0.05, 0.5, 0.9, "latin") < confidence(0.3, 0.05, 0.5, 0.1, "latin")
+    assert confidence(0.3, 0.05, None, 0.9, "latin") < 0.5 < confidence(0.3, 0.05, None, 0.01, "latin")
+    assert confidence(0.3, 0.05, 0.5, 0.1, "latin") < confidence(0.3, 0.05, 0.5, 0.1, "other")
+    assert confidence(0.3, 0.05, 0.5, 0.0, "latin") < 1
+    assert confidence(0.3, 0.05, 0.5, 1.0, "latin") > 0
