@@ -58,11 +58,26 @@ def select(
 
 
 def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> Passage | None:
-    """The one sentence of `passages` that is likest to `question` by meaning and by words, None of none."""
+    """The sentence of `passages` that is likest to `question`, between its neighbours in the chunk; None of none.
+
+    What is likest is often the question's own words said again, and the answer stands beside it.
+    """
     pool = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in sentences(p.text)]
     texts = [each.text for each in pool]
     scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
-    return max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
+    best = max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
+    return best and _between_neighbours(best)
+
+
+def _between_neighbours(passage: Passage) -> Passage:
+    """`passage` with the sentence before it and the one after it in its chunk; of a table the row alone."""
+    if passage.text.startswith("|"):
+        return passage
+    chunk = passage.chunk
+    spans = [(chunk.start + a, chunk.start + b) for a, b in sentences(chunk.text)]
+    before = max((span for span in spans if span[1] <= passage.start), default=(passage.start, 0))
+    after = min((span for span in spans if span[0] >= passage.end), default=(0, passage.end))
+    return Passage(chunk, before[0], after[1])
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:

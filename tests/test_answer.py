@@ -93,7 +93,7 @@ def test_where_no_passage_says_so_a_sure_document_is_quoted(answerer: Answerer) 
     sure = replace(answerer, llm=ScriptedLLM(otherwise=said, likeliest={"The": -0.001}))
     *_, answer = sure.stream(QUESTION)
     assert isinstance(answer, Answer)
-    assert answer.text == "“The warranty of the Tern machine lasts 24 months.” [1]"
+    assert answer.text == "“The warranty of the Tern machine lasts 24 months. It covers pumps and boilers.” [1]"
     assert (answer.short, answer.refused) == ("", False)
     assert answer.confidence is not None
     assert answer.confidence > SURE

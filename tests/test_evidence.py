@@ -77,10 +77,19 @@ def test_never_above_the_budget() -> None:
         assert all(p.chunk.text[p.start : p.end] == p.text for p in found)
 
 
-def test_the_closest_sentence() -> None:
-    text = "Pears are green. The warranty lasts two years. Plums are blue."
-    passages = select([hit(text, start=5)], "How long is the warranty?", HASHED, 99, count)
+def test_the_closest_sentence_between_its_neighbours() -> None:
+    text = "Figs rot. Pears are green. The warranty lasts two years. Plums are blue. Apples are red."
+    passages = select([hit(text, start=5)], "How long is the warranty?", HASHED, 5, count)
     best = closest(passages, "How long is the warranty?", HASHED)
     assert best is not None
-    assert (best.text, best.start) == ("The warranty lasts two years.", 22)
+    assert best.text == "Pears are green. The warranty lasts two years. Plums are blue."
+    assert best.start == 5 + text.index("Pears")
     assert closest([], "How long is the warranty?", HASHED) is None
+
+
+def test_the_closest_sentence_where_it_has_no_neighbours() -> None:
+    for text in ("The warranty lasts two years.", "| Pears | green |\n| Warranty | two years |\n| Plums | blue |"):
+        passages = select([hit(text, start=5)], "warranty?", HASHED, 99, count)
+        best = closest(passages, "warranty?", HASHED)
+        assert best is not None
+        assert best.text.strip() in ("The warranty lasts two years.", "| Warranty | two years |")
