@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,17 @@ class TestBilingual(EmbedderContract):
         english = embedder.embed_queries([pair[1] for pair in PAIRS])
         assert (english @ chinese.T).argmax(axis=1).tolist() == [0, 1, 2, 3]
         assert (chinese @ english.T).argmax(axis=1).tolist() == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize("question", [CATS, "年假需要提前多久申请？", "", " "])
+    def test_one_question_is_embedded_as_a_document_is(self, embedder: Embedder, question: str) -> None:
+        assert (embedder.embed_queries([question]) == embedder.embed_documents([question])).all()
+
+    def test_questions_from_many_threads_at_once(self, embedder: Embedder) -> None:
+        questions = [[f"Where does the {n}th cat sleep?"] for n in range(40)]
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(embedder.embed_queries, questions))
+        assert all((a == embedder.embed_queries(q)).all() for q, a in zip(questions, found, strict=True))
+        assert embedder.embed_queries([]).shape == (0, 896)
 
     def test_tokens_are_those_of_the_model_that_reads_the_text(self, embedder: Embedder) -> None:
         assert embedder.count_tokens(["A computed property", "年假", ""]) == [5, 5, 2]

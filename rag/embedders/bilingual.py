@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.embedders import minilm, use
+from rag.embedders.engine import both
 from rag.models import model_path
 from rag.text import script
 from rag.types import Vectors
@@ -78,7 +79,12 @@ class BilingualEmbedder:
         return blocks(first.embed(_where(texts, latin)), second.embed(texts), latin)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        return self.embed_documents(texts)
+        """As documents; both models read a single question at the same time."""
+        latin = is_latin(texts)
+        if len(texts) > 1 or not latin.all():
+            return self.embed_documents(texts)
+        first, second = self._models()
+        return blocks(*both(lambda: first.embed(texts), lambda: second.embed(texts)), latin)
 
     def _models(self) -> tuple[minilm.MiniLM, use.USE]:
         """Both models; the first to ask loads them, side by side."""

@@ -127,6 +127,12 @@ def on_all_processors(work: Callable[[T], object], batches: Sequence[T]) -> None
         pass
 
 
+def both(one: Callable[[], T], other: Callable[[], T]) -> tuple[T, T]:
+    """What both return, done at the same time, and beside the batches of an ingest in the same process."""
+    waiting = _helpers().submit(other)
+    return one(), waiting.result()
+
+
 def allowed_processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -135,3 +141,8 @@ def allowed_processors() -> int:
 @cache
 def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(allowed_processors(), thread_name_prefix="rag-embed")
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(allowed_processors(), thread_name_prefix="rag-both")
