@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from rag.evidence import Passage
-from rag.text import content_terms, script, sentences
+from rag.text import content_terms, passage, script, sentences
 from rag.types import Hit
 
 __all__ = ["confidence", "coverage", "doubt", "floor", "lead"]
@@ -25,6 +25,7 @@ _TOGETHER = 2
 _RIVAL = 0.6
 """A hit with this share of the question's terms may answer as well: that it is near tells nothing."""
 _MOST_LEAD, _NO_RIVAL = 0.15, 0.07
+"""A greater lead says no more; where no hit is a stranger to the question, it is taken for a middling one."""
 
 
 def floor(strictness: float) -> float:
@@ -55,8 +56,7 @@ def lead(question: str, hits: Sequence[Hit]) -> float:
     """
     asked = content_terms(question)
     for hit in hits[1:]:
-        said = content_terms("\n".join((*hit.chunk.heading, hit.chunk.text)))
-        if len(asked & said) < _RIVAL * max(len(asked), 1):
+        if len(asked & content_terms(passage(hit.chunk))) < _RIVAL * max(len(asked), 1):
             return min(max(hits[0].score - hit.score, 0.0), _MOST_LEAD)
     return _NO_RIVAL
 
@@ -73,12 +73,12 @@ def coverage(question: str, passages: Sequence[Passage]) -> float | None:
     return max((len(asked & content_terms(place)) / max(len(asked), 1) for place in places), default=0.0)
 
 
-def _places(passage: Passage) -> list[str]:
+def _places(shown: Passage) -> list[str]:
     """Sentences in a row, each under its headings."""
-    spans = sentences(passage.text)
-    under = " ".join(passage.chunk.heading)
+    spans = sentences(shown.text)
+    under = " ".join(shown.chunk.heading)
     ends = [spans[min(i + _TOGETHER, len(spans)) - 1][1] for i in range(len(spans))]
-    return [f"{under}\n{passage.text[start:end]}" for (start, _), end in zip(spans, ends, strict=True)]
+    return [f"{under}\n{shown.text[start:end]}" for (start, _), end in zip(spans, ends, strict=True)]
 
 
 def doubt(likeliest: Mapping[str, float], refusals: tuple[str, ...]) -> float | None:

@@ -103,7 +103,7 @@ def _beside(pool: Sequence[_Sentence], weights: Sequence[float], i: int) -> floa
 def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedder: Embedder) -> list[float]:
     """How like `question` each text is: its meaning, and the question's words in what it says, `spoken`.
 
-    A word weighs the more the fewer of the texts have it (as in BM25, Robertson and Zaragoza, 2009).
+    A word weighs the more the fewer of the texts have it.
     """
     asked = content_terms(question)
     shared = [asked & content_terms(said) for said in spoken]

@@ -8,7 +8,6 @@ of texts is compared by both models where both can read it, and by the second al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from threading import Lock
 
@@ -90,9 +89,7 @@ class BilingualEmbedder:
         """Both models; the first to ask loads them, side by side."""
         with self._lock:
             if self._loaded is None:
-                with ThreadPoolExecutor(1) as other:
-                    second = other.submit(use.USE.load)
-                    self._loaded = minilm.MiniLM.load(), second.result()
+                self._loaded = both(minilm.MiniLM.load, use.USE.load)
             return self._loaded
 
 

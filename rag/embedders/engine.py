@@ -26,6 +26,7 @@ Array = npt.NDArray[Any]
 Run = Callable[[dict[str, Array]], Array]
 """Named inputs to the one output of a graph."""
 T = TypeVar("T")
+U = TypeVar("U")
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def on_all_processors(work: Callable[[T], object], batches: Sequence[T]) -> None
         pass
 
 
-def both(one: Callable[[], T], other: Callable[[], T]) -> tuple[T, T]:
+def both(one: Callable[[], T], other: Callable[[], U]) -> tuple[T, U]:
     """What both return, done at the same time, and beside the batches of an ingest in the same process."""
     waiting = _helpers().submit(other)
     return one(), waiting.result()
