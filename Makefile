@@ -12,8 +12,9 @@ STAMP := .venv/.ragstone-installed
 DEV := .venv/.ragstone-dev-installed
 INFINITY := .venv/.infinity-installed
 PROXY := .venv-ollama/bin/ollama-proxy
+NATIVE := .venv/.llama-native
 
-.PHONY: help install models demo ingest ask chat test lint test-stores check-shared check-talk eval bench bench-quick clean
+.PHONY: help install native models demo ingest ask chat test lint test-stores check-shared check-talk eval bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +33,17 @@ $(DEV): $(STAMP)
 	@echo "Installing what the tests need into .venv ..."
 	$(BIN)/python -m pip install --editable ".[dev]"
 	@touch $(DEV)
+
+native: $(NATIVE) ## llama.cpp built for this processor: prompts read 1.5 times as fast (needs a C++ compiler, ten minutes)
+
+# The wheel's kernels suit any processor with AVX2. The same release is built from its source, with what no answer
+# needs left out: its build would fetch that from elsewhere.
+$(NATIVE): $(STAMP)
+	$(BIN)/python -m pip install --quiet "cmake>=3.28,<5"
+	PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_ARGS="-DLLAMA_LLGUIDANCE=OFF -DLLAMA_BUILD_BORINGSSL=OFF" \
+		$(BIN)/python -m pip install --no-deps --force-reinstall --no-binary xllamacpp \
+		"$$($(BIN)/python -c 'from importlib.metadata import version; print("xllamacpp==" + version("xllamacpp"))')"
+	@touch $(NATIVE)
 
 models: install ## fetch the default models (about 1.3 GB, once for all projects)
 	@$(BIN)/rag models pull

@@ -15,7 +15,7 @@ from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
 from rag.evidence import Passage, closest, select
-from rag.ground import is_refusal, support
+from rag.ground import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
 from rag.orders import neutral
 from rag.overview import asks_for_sources, heading, line, overview
@@ -178,6 +178,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
         draft.confidence = max(sure, draft.confidence or 0.0)
         if sure < settings.strictness:
             return
+    passages = on_topic(question, passages, hits)
     pieces = _supported(draft, question, passages, hits, by, stream)
     if piece := next(pieces, ""):
         yield piece

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
 from rag.orders import told
-from rag.text import content_terms, passage, sentences
+from rag.text import content_terms, passage, rarity, sentences
 from rag.types import Chunk, Hit
 
 # A sentence's score: its own likeness to the question by meaning and by words, its chunk's score, and some of the
-# better of its neighbours' scores, since an answer is read better beside what leads to it.
-MEANING, WORDS, CHUNK, BESIDE = 0.5, 1.0, 2.5, 0.2
+# better of its neighbours' scores, since an answer is read better beside what leads to it. What is asked to be
+# explained is explained where a sentence begins with it.
+MEANING, WORDS, CHUNK, BESIDE, EXPLAINS = 0.5, 1.0, 2.5, 0.2, 0.5
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
 
@@ -107,14 +107,36 @@ def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedd
     """
     asked = content_terms(question)
     shared = [asked & content_terms(said) for said in spoken]
-    having = Counter(term for terms in shared for term in terms)
-    rarity = {t: math.log1p((len(texts) + 0.5) / (having[t] + 0.5)) for t in asked}
-    most = sum(rarity.values()) or 1.0
+    weights = rarity(asked, shared)
+    most = sum(weights.values()) or 1.0
     near = embedder.embed_documents(texts) @ embedder.embed_queries([question])[0]
+    explains = _explanation(question)
     return [
-        MEANING * float(cosine) + WORDS * sum(rarity[t] for t in terms) / most
-        for terms, cosine in zip(shared, near, strict=True)
+        MEANING * float(cosine) + WORDS * sum(weights[t] for t in terms) / most + EXPLAINS * bool(explains(text))
+        for text, terms, cosine in zip(texts, shared, near, strict=True)
     ]
+
+
+_EXPLAIN = re.compile(
+    r"what (?:is|are|was|were) (?:an? |the )?(?P<en>.+)|what does (?P<mean>.+) mean|define (?P<define>.+)"
+    r"|(?:什么是|何谓|何为)(?P<zh>.+)|(?P<after>.+?)(?:是什么(?:意思)?|指的?是?什么)",
+    re.IGNORECASE,
+)
+_SAYS = r"是|指|为|即|\b(?:is|are|was|were|means|refers)\b"
+_QUOTES = " \"'“”‘’《》「」"
+
+
+def _explanation(question: str) -> Callable[[str], object]:
+    """What tells whether a sentence begins with the thing that `question` wants explained, and says what it is.
+
+    "What is a spline?" is answered by "A spline (also …) is …"; a question of another kind, by no sentence.
+    """
+    asked = _EXPLAIN.fullmatch(question.strip().rstrip("?？。 "))
+    thing = next(filter(None, asked.groups()), "").strip(_QUOTES) if asked else ""
+    if not thing:
+        return lambda _: None
+    begins = rf"[{_QUOTES}]*(?:an? |the )?{re.escape(thing)}(?:e?s)?(?![a-z])"
+    return re.compile(rf"{begins}.{{0,80}}?(?:{_SAYS})", re.IGNORECASE).match
 
 
 def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 
 from rag.embedders import Embedder
 from rag.evidence import Passage
-from rag.text import content_terms, language, normalise, numbers, script, sentences, terms
+from rag.quoting import ASKING
+from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
+from rag.text import passage as passage_text
+from rag.types import Hit
 
 # A statement is supported where this share of its terms stands in at most WINDOW sentences of one
 # passage, and every number of it does. Chosen on the sample questions of `data/questions.toml`.
 COVERAGE = 0.6
 WINDOW = 3
+# Chosen on questions of XQuAD and CMRC in Chinese: it left out 5 of 18 wrong citations and none of 175 right ones.
+ON_TOPIC = 0.8
 # Across languages no words are shared: the sentence must mean the same by the embedder's cosine. In the
 # built-in embedder translations reach .25 and above (its second block alone compares them), the rest .1.
 CROSS_COSINE = 0.2
@@ -28,6 +33,10 @@ _REFUSALS = re.compile(
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
 )
+
+
+_ASKS_FOR = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
+_OFFERS = r"\b(?:or|and|between|than)\b|还是|或|和|与|跟|及|、|比"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +54,45 @@ def is_refusal(text: str) -> bool:
     return not text.strip() or bool(_REFUSALS.match(normalise(text)))
 
 
+def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) -> list[Passage]:
+    """Those of `passages` that speak of what `question` is about.
+
+    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
+    less than the share ON_TOPIC of the question's terms that the best of `hits` has, rare ones counting more. A
+    passage in another script shares no terms with the question and stays.
+    """
+    asked = content_terms(question)
+    held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
+    weights = rarity(asked, held)
+    spoken = {hit.chunk: sum(weights[term] for term in terms_) for hit, terms_ in zip(hits, held, strict=True)}
+    most = max(spoken.values(), default=0.0)
+    return [p for p in passages if spoken[p.chunk] >= ON_TOPIC * most or script(p.text) != script(question)]
+
+
 def support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:
     """The shortest place among `passages` that says `claim` in answer to `question`, or None."""
     statement = _YES_NO.sub("", claim, count=1)
     if not content_terms(statement):
         return _best_window(question, question, passages)  # a bare yes or no stands on what it was asked of
+    if _repeats(statement, question):
+        return None
     found = _verbatim(statement, question, passages) or _best_window(statement, question, passages)
     if found and _another_row_is_asked_for(found, question, passages[found.passage]):
         return None
     if found and _to_the_point(question, passages[found.passage], embedder):
         return found
     return _across_languages(statement, question, passages, embedder)
+
+
+def _repeats(statement: str, question: str) -> bool:
+    """Whether `statement` only says words of `question` again, which asks for others ("What is a spline?").
+
+    What the question offers to choose from ("or", "and") is an answer all the same.
+    """
+    if not _ASKS_FOR.search(question) or not content_terms(statement) <= content_terms(question):
+        return False
+    said = re.escape(normalise(statement).strip(" .。"))
+    return not re.search(rf"(?:{_OFFERS})\s*(?:the\s+)?{said}|{said}\s*(?:{_OFFERS})", normalise(question))
 
 
 def _to_the_point(question: str, passage: Passage, embedder: Embedder) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from itertools import takewhile
 
-from rag.text import content_terms, language, numbers
+from rag.text import content_terms, language, numbers, terms
 
-__all__ = ["as_written", "in_quotes", "prose", "quotation", "shortened", "without_markers"]
+__all__ = ["ASKING", "as_written", "in_quotes", "prose", "quotation", "shortened", "without_markers"]
 
 LONGEST = 500
 """Characters of the longest quotation within an answer; the citation has all of it."""
 
 _MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
-_ASKING = re.compile(r"什么|谁|哪|几|多少|多[长久大高重远快]|何|怎|如何|为什么")
+ASKING = re.compile(r"什么|谁|哪|几|多少|多[长久大高重远快]|何|怎|如何|为什么")
 _LINK_ZH = re.compile(r"^[，,：:\s]*(?:的?[是为]|了)?[，,：:\s]*")
 
 
@@ -45,16 +46,52 @@ def shortened(claim: str, question: str) -> str:
     """`claim` without what `question` says itself: the rest of its sentence, the kind of thing that it asks for.
 
     A Chinese question is a statement with a gap, and an answer stands where the question's word stands: to
-    "甲由什么组成？", "甲由乙组成。" says "乙". To "In what century …?", "the 20th century" says "the 20th".
+    "甲由什么组成？", "甲由乙组成。" says "乙". To "In what century …?", "the 20th century" says "the 20th", and to
+    "What is the hall called?", "The hall is called Red House" says "Red House".
     """
     said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
-    gaps = [match.start() for match in _ASKING.finditer(asked)]
+    gaps = [match.start() for match in ASKING.finditer(asked)]
     start, gap = max(((_taken_up(said, asked[:gap]), gap) for gap in gaps), default=(0, 0))
     if start < 2:
-        return _without_kind(said, asked)
+        return _without_kind(_without_echo(said, asked), asked)
     rest = said[start:]
     shared = _shared_beginning(rest[::-1], asked[gap:][::-1])
     return _LINK_ZH.sub("", rest[: len(rest) - shared] if shared > 1 else rest).strip("，,：: ") or said
+
+
+_WORD = re.compile(r"[^\W_]+(?:['’.,-][^\W_]+)*")
+_LINKS = frozenset(
+    "a an and are as at be because been by did do does for from had has have in is it its of on that the their"
+    " they this to was were when which who with".split()
+)
+_STEM = 5
+"""Letters that two forms of an English word share ("facilitate", "facilitated")."""
+
+
+def _without_echo(said: str, asked: str) -> str:
+    """`said`, in English, without the clause that it begins or ends with and `asked` has as well."""
+    if language(said) == "zh":
+        return said
+    known = {term[:_STEM] for term in terms(asked)}
+    words = list(_WORD.finditer(said))
+    new = [i for i, word in enumerate(words) if any(_is_new(term, known) for term in terms(word.group()))]
+    if not new:
+        return said
+    first, last = words[new[0]], words[new[-1]]
+    opening = len(said[: first.start()].rstrip("\"“‘'($£€"))
+    start = opening if _is_clause(said[:opening]) else 0
+    end = last.end() if _is_clause(said[last.end() :]) else len(said)
+    return said[start:end].strip()
+
+
+def _is_new(term: str, known: Set[str]) -> bool:
+    return term not in _LINKS and term[:_STEM] not in known
+
+
+def _is_clause(text: str) -> bool:
+    """Whether `text` has at least two words of meaning, and one that links them: no mere name ("State Route")."""
+    words = set(terms(text))
+    return len(words - _LINKS) >= 2 and bool(words & _LINKS - {"a", "an", "the", "of"})
 
 
 _KIND = re.compile(

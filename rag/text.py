@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence, Set
 from typing import Literal
 
 from rag.types import Chunk
@@ -110,6 +113,12 @@ _EMPTY_WORDS = frozenset(
 def content_terms(text: str) -> set[str]:
     """The terms of `text` that carry its meaning: `terms` without the commonest function words."""
     return set(terms(text)) - _EMPTY_WORDS
+
+
+def rarity(asked: Set[str], held: Sequence[Set[str]]) -> dict[str, float]:
+    """What each of the terms `asked` weighs: the fewer of the texts have it (`held`: their terms), the more."""
+    having = Counter(term for terms_ in held for term in asked & terms_)
+    return {term: math.log1p((len(held) + 0.5) / (having[term] + 0.5)) for term in asked}
 
 
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")

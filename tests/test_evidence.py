@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rag.embedders.hashed import HashedEmbedder
 from rag.evidence import Passage, closest, select
 from rag.text import terms
@@ -75,6 +77,23 @@ def test_never_above_the_budget() -> None:
         found = select(hits, "What is the warranty?", HASHED, budget, count)
         assert 0 < sum(count(passage.text) for passage in found) <= budget
         assert all(p.chunk.text[p.start : p.end] == p.text for p in found)
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("What is a spline?", "A spline (also slat) is a strip of wood."),
+        ("What does 'spline' mean?", "A spline (also slat) is a strip of wood."),
+        ("Is there glue to hold and dry a spline?", "Glue for a spline: hold the spline, dry the spline."),
+        ("什么是“花键”？", "花键，是轴的齿。"),
+        ("花键是什么？", "花键，是轴的齿。"),
+    ],
+)
+def test_what_is_to_be_explained_is_explained_where_a_sentence_begins_with_it(question: str, found: str) -> None:
+    filler = " Filler text that says very little indeed here." * 3
+    text = f"Glue for a spline: hold the spline, dry the spline.{filler} A spline (also slat) is a strip of wood."
+    zh = f"把花键装在轴上。{'无关的话说得很多。' * 4}花键，是轴的齿。"
+    assert chosen([hit(zh if "花" in question else text)], question, 15) == [found]
 
 
 def test_the_closest_sentence_between_its_neighbours() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.evidence import Passage
-from rag.ground import is_refusal, support
-from rag.types import Chunk
+from rag.ground import is_refusal, on_topic, support
+from rag.types import Chunk, Hit
 
 HASHED = HashedEmbedder()
 WARRANTY = (
@@ -99,6 +99,40 @@ def test_a_bare_yes_stands_on_what_was_asked() -> None:
     assert place is not None
     assert place.endswith("It covers pumps and boilers.")
     assert quoted("Yes.", "Is the mayor a beekeeper?") is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "question"),
+    [
+        ("The warranty.", "What is the warranty?"),
+        ("the Tern machine", "Who makes the Tern machine?"),
+        ("保修期", "什么是保修期？"),
+    ],
+)
+def test_the_words_of_the_question_are_no_answer(claim: str, question: str) -> None:
+    assert quoted(claim, question) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "question", "place"),
+    [
+        ("Pumps", "Which are covered, pumps or seals?", "It covers pumps and boilers."),
+        ("Seals are not covered", "Are seals not covered?", "Seals are not covered by the warranty."),
+        ("密封圈", "密封圈和燕鸥，哪个不在保修范围内？", "密封圈不在保修范围内。"),
+    ],
+)
+def test_what_the_question_offers_is_an_answer(claim: str, question: str, place: str) -> None:
+    assert quoted(claim, question) == place
+
+
+def test_a_chunk_about_its_neighbour_supports_nothing() -> None:
+    texts = ("The Tern 2 has a boiler.", "The Wren weighs 4 kg and has a boiler.", "燕鸥 2 重 9 千克。")
+    shown = passages(*texts)
+    hits = [Hit(i, 0.5, p.chunk) for i, p in enumerate(shown, start=1)]
+    assert on_topic("How heavy is the Tern 2?", shown, hits) == [shown[0], shown[2]]
+    assert on_topic("What has a boiler?", shown, hits) == shown
+    assert on_topic("Who was Ada?", shown, hits) == shown
+    assert on_topic("Who was Ada?", [], []) == []
 
 
 def test_yes_and_the_reason() -> None:

@@ -22,6 +22,12 @@ from rag.quoting import LONGEST, as_written, quotation, shortened, without_marke
         ("century", "In what century was it?", "century"),
         ("白鹭二号卫星", "用的是什么卫星？", "白鹭二号"),
         ("以准时而闻名", "以什么而闻名？", "以准时而闻名"),
+        ("The hall is called Red House.", "What is the hall called?", "Red House"),
+        ("Slate and old tiles", "What was laid beside slate on the roof?", "Slate and old tiles"),
+        ("Slate tiles and old bricks", "What can be laid with slate tiles?", "old bricks"),
+        ("Tiles fall when storms shake roofs", "What happens when storms shake roofs?", "Tiles fall"),
+        ("It was shut to save on repairs", "Why was it shut?", "It was shut to save on repairs"),
+        ("State Road 9", "Which state road leads north?", "State Road 9"),
         # no gap in the question where the statement parts from it
         ("白茶比绿茶淡。", "白茶和绿茶有什么区别？", "白茶比绿茶淡"),
         ("南方（江州）茶叶展览会", "南方（江州）博览会的原名是什么？", "南方（江州）茶叶展览会"),
