@@ -144,10 +144,11 @@ _ENGLISH_NUMBER = re.compile(rf"\b({'|'.join(_ENGLISH)})\b(?:[- ](?:({'|'.join(_
 def numbers(text: str) -> set[str]:
     """The numbers of `text` in digits: "1,200" is "1200", "thirty-six" and 三十六 are "36", "nineteenth" is "19".
 
-    A bare "one" or 一 counts for nothing: it is an article as often as a number.
+    A bare "one" or 一 counts for nothing: it is an article as often as a number. A range ("9-18") is two numbers.
     """
     plain = normalise(text)
-    found = {re.sub(r",(?=\d{3})", "", n) for n in _NUMBER.findall(plain)}
+    written = (n.split("-") if n.count("-") == 1 else [n] for n in _NUMBER.findall(plain))
+    found = {re.sub(r",(?=\d{3})", "", n) for each in written for n in each}
     found |= {str(_chinese_number(match.group())) for match in _CHINESE_NUMBER.finditer(plain)}
     for tens, ones in _ENGLISH_NUMBER.findall(plain):
         if tens != "one":

@@ -149,6 +149,7 @@ def test_content_terms() -> None:
         ("version 3.5.0 on 2025-01-04 at 7:30", {"3.5.0", "2025-01-04", "7:30"}),
         ("３０ 天，共2.5升。", {"30", "2.5"}),
         ("E05 and 150%", {"05", "150"}),
+        ("ages 9-18, or 9–18", {"9", "18"}),
         ("none", set()),
         ("the nineteenth, the twenty-first and the third; first, second", {"19", "21", "3"}),
     ],
