@@ -33,9 +33,11 @@ _REFUSALS = re.compile(
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
 )
-
-
 _ASKS_FOR = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\b(?:and|or|both|each|between|compar\w+|differ\w*|versus|vs)\b|区别|不同|差异|差别|比较|对比|相比|分别|各自|还是",
+    re.IGNORECASE,
+)
 _OFFERS = r"\b(?:or|and|between|than)\b|还是|或|和|与|跟|及|、|比"
 
 
@@ -59,12 +61,15 @@ def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) ->
 
     A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
     less than the share ON_TOPIC of the question's terms that the best of `hits` has, rare ones counting more. A
-    passage in another script shares no terms with the question and stays.
+    passage in another script shares no terms with the question and stays; so do all where several things are asked
+    about, since each has a chunk of its own.
     """
+    if _SEVERAL.search(question):
+        return list(passages)
     asked = content_terms(question)
     held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
     weights = rarity(asked, held)
-    spoken = {hit.chunk: sum(weights[term] for term in terms_) for hit, terms_ in zip(hits, held, strict=True)}
+    spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
     most = max(spoken.values(), default=0.0)
     return [p for p in passages if spoken[p.chunk] >= ON_TOPIC * most or script(p.text) != script(question)]
 

@@ -117,7 +117,7 @@ def content_terms(text: str) -> set[str]:
 
 def rarity(asked: Set[str], held: Sequence[Set[str]]) -> dict[str, float]:
     """What each of the terms `asked` weighs: the fewer of the texts have it (`held`: their terms), the more."""
-    having = Counter(term for terms_ in held for term in asked & terms_)
+    having = Counter(term for has in held for term in asked & has)
     return {term: math.log1p((len(held) + 0.5) / (having[term] + 0.5)) for term in asked}
 
 

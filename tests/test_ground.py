@@ -133,6 +133,7 @@ def test_a_chunk_about_its_neighbour_supports_nothing() -> None:
     assert on_topic("What has a boiler?", shown, hits) == shown
     assert on_topic("Who was Ada?", shown, hits) == shown
     assert on_topic("Who was Ada?", [], []) == []
+    assert on_topic("What is the difference between the Tern 2 and the Wren?", shown, hits) == shown
 
 
 def test_yes_and_the_reason() -> None:
