@@ -66,18 +66,19 @@ def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> P
     texts = [each.text for each in pool]
     scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
     best = max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
-    return best and _between_neighbours(best)
+    return best and _between_neighbours(best, question)
 
 
-def _between_neighbours(passage: Passage) -> Passage:
-    """`passage` with the sentence before it and the one after it in its chunk; of a table the row alone."""
+def _between_neighbours(passage: Passage, question: str) -> Passage:
+    """`passage` with the sentences before and after it that tell something; of a table the row alone."""
     if passage.text.startswith("|"):
         return passage
-    chunk = passage.chunk
+    chunk, start, end = passage.chunk, passage.start, passage.end
+    telling = [(chunk.start + a, chunk.start + b) for a, b in told(chunk.text, question)]
     spans = [(chunk.start + a, chunk.start + b) for a, b in sentences(chunk.text)]
-    before = max((span for span in spans if span[1] <= passage.start), default=(passage.start, 0))
-    after = min((span for span in spans if span[0] >= passage.end), default=(0, passage.end))
-    return Passage(chunk, before[0], after[1])
+    before = max((span for span in spans if span[1] <= start), default=(start, end))
+    after = min((span for span in spans if span[0] >= end), default=(start, end))
+    return Passage(chunk, before[0] if before in telling else start, after[1] if after in telling else end)
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:

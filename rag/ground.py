@@ -11,7 +11,7 @@ from rag.evidence import Passage
 from rag.quoting import ASKING
 from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
 from rag.text import passage as passage_text
-from rag.types import Hit
+from rag.types import Chunk, Hit
 
 # A statement is supported where this share of its terms stands in at most WINDOW sentences of one
 # passage, and every number of it does. Chosen on the sample questions of `data/questions.toml`.
@@ -38,6 +38,9 @@ _SEVERAL = re.compile(
     r"\b(?:and|or|both|each|between|compar\w+|differ\w*|versus|vs)\b|区别|不同|差异|差别|比较|对比|相比|分别|各自|还是",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"(\b[A-Z][A-Za-z]*|[\u4e00-\u9fff]{2})[ -]?(\d+(?:\.\d+)*)(?![\d.,]*\d)")
+_YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
+_LISTED = r"\d+\s*(?:[,、/&–-]|and|or|to|和|或|至)\s*"
 _OFFERS = r"\b(?:or|and|between|than)\b|还是|或|和|与|跟|及|、|比"
 
 
@@ -62,16 +65,28 @@ def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) ->
     A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
     less than the share ON_TOPIC of the question's terms that the best of `hits` has, rare ones counting more. A
     passage in another script shares no terms with the question and stays; so do all where several things are asked
-    about, since each has a chunk of its own.
+    about, since each has a chunk of its own. Nor does a chunk about Tern 1 and Tern 2 say anything of Tern 3.
     """
     if _SEVERAL.search(question):
         return list(passages)
+    passages = [p for p in passages if not _of_another_number(question, p.chunk)]
     asked = content_terms(question)
     held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
     weights = rarity(asked, held)
     spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
     most = max(spoken.values(), default=0.0)
     return [p for p in passages if spoken[p.chunk] >= ON_TOPIC * most or script(p.text) != script(question)]
+
+
+def _of_another_number(question: str, chunk: Chunk) -> bool:
+    """Whether `chunk`, its headings and file name included, has a name of `question` with other numbers alone."""
+    text = f"{chunk.source}\n{passage_text(chunk)}"
+    return any(
+        re.search(rf"{re.escape(name)}[ -]?\d", text, re.IGNORECASE)
+        and not re.search(rf"{re.escape(name)}[ -]?(?:{_LISTED})*{re.escape(n)}(?!\d)", text, re.IGNORECASE)
+        for name, n in _NAMED.findall(question)
+        if content_terms(name) and not _YEAR.fullmatch(n)
+    )
 
 
 def support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:

@@ -133,6 +133,14 @@ def test_a_chunk_about_its_neighbour_supports_nothing() -> None:
     assert on_topic("What has a boiler?", shown, hits) == shown
     assert on_topic("Who was Ada?", shown, hits) == shown
     assert on_topic("Who was Ada?", [], []) == []
+    assert on_topic("Does the Tern 3 have a boiler?", shown, hits) == [shown[2]]
+    assert on_topic("燕鸥 3 有多重？", shown, hits) == shown[:2]
+    assert on_topic("Does the Tern 1 have a boiler in 2024?", shown, hits) == [shown[2]]
+    many = passages("Tern 1, 2 and 3: a boiler.")
+    assert on_topic("Does the Tern 3 have a boiler?", many, [Hit(1, 0.5, many[0].chunk)]) == many
+    named = [Passage(Chunk("tern 2.pdf", "It has a boiler.", 0, 16), 0, 16)]
+    assert on_topic("Does the Tern 3 have a boiler?", named, [Hit(1, 0.5, named[0].chunk)]) == []
+    assert on_topic("Does the Tern 2 have a boiler?", named, [Hit(1, 0.5, named[0].chunk)]) == named
     assert on_topic("What is the difference between the Tern 2 and the Wren?", shown, hits) == shown
 
 
