@@ -60,22 +60,26 @@ def is_refusal(text: str) -> bool:
 
 
 def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) -> list[Passage]:
-    """Those of `passages` that speak of what `question` is about.
+    """Those of `passages`, excerpts of `hits`, that speak of what `question` is about.
 
     A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
-    less than the share ON_TOPIC of the question's terms that the best of `hits` has, rare ones counting more. A
-    passage in another script shares no terms with the question and stays; so do all where several things are asked
-    about, since each has a chunk of its own. Nor does a chunk about Tern 1 and Tern 2 say anything of Tern 3.
+    less than ON_TOPIC of the question's terms that the best of them has, those that are rare in `hits` counting
+    more, nor by one about Tern 1 and Tern 2 where Tern 3 is asked about. A passage in another script shares no
+    terms with the question and stays; so do all where several things are asked about: each has a chunk of its own.
     """
     if _SEVERAL.search(question):
         return list(passages)
-    passages = [p for p in passages if not _of_another_number(question, p.chunk)]
     asked = content_terms(question)
     held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
     weights = rarity(asked, held)
     spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
-    most = max(spoken.values(), default=0.0)
-    return [p for p in passages if spoken[p.chunk] >= ON_TOPIC * most or script(p.text) != script(question)]
+    least = ON_TOPIC * max((spoken[p.chunk] for p in passages), default=0.0)
+    return [
+        p
+        for p in passages
+        if (spoken[p.chunk] >= least or script(p.text) != script(question))
+        and not _of_another_number(question, p.chunk)
+    ]
 
 
 def _of_another_number(question: str, chunk: Chunk) -> bool:
