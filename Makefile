@@ -40,7 +40,8 @@ native: $(NATIVE) ## llama.cpp built for this processor: prompts read 1.5 times 
 # needs left out: its build would fetch that from elsewhere.
 $(NATIVE): $(STAMP)
 	$(BIN)/python -m pip install --quiet "cmake>=3.28,<5"
-	PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_ARGS="-DLLAMA_LLGUIDANCE=OFF -DLLAMA_BUILD_BORINGSSL=OFF" \
+	PATH="$$($(BIN)/python -c 'import cmake; print(cmake.CMAKE_BIN_DIR)'):$$PATH" \
+		CMAKE_ARGS="-DLLAMA_LLGUIDANCE=OFF -DLLAMA_BUILD_BORINGSSL=OFF" \
 		$(BIN)/python -m pip install --no-deps --force-reinstall --no-binary xllamacpp \
 		"$$($(BIN)/python -c 'from importlib.metadata import version; print("xllamacpp==" + version("xllamacpp"))')"
 	@touch $(NATIVE)
