@@ -73,12 +73,14 @@ def _between_neighbours(passage: Passage, question: str) -> Passage:
     """`passage` with the sentences before and after it that tell something; of a table the row alone."""
     if passage.text.startswith("|"):
         return passage
-    chunk, start, end = passage.chunk, passage.start, passage.end
-    telling = [(chunk.start + a, chunk.start + b) for a, b in told(chunk.text, question)]
-    spans = [(chunk.start + a, chunk.start + b) for a, b in sentences(chunk.text)]
-    before = max((span for span in spans if span[1] <= start), default=(start, end))
-    after = min((span for span in spans if span[0] >= end), default=(start, end))
-    return Passage(chunk, before[0] if before in telling else start, after[1] if after in telling else end)
+    chunk = passage.chunk
+    start, end = passage.start - chunk.start, passage.end - chunk.start
+    spans, telling = sentences(chunk.text), told(chunk.text, question)
+    before = max((span for span in spans if span[1] <= start), default=None)
+    after = min((span for span in spans if span[0] >= end), default=None)
+    start = before[0] if before in telling else start
+    end = after[1] if after in telling else end
+    return Passage(chunk, chunk.start + start, chunk.start + end)
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
@@ -119,8 +121,8 @@ def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedd
 
 
 _EXPLAIN = re.compile(
-    r"what (?:is|are|was|were) (?:an? |the )?(?P<en>.+)|what does (?P<mean>.+) mean|define (?P<define>.+)"
-    r"|(?:什么是|何谓|何为)(?P<zh>.+)|(?P<after>.+?)(?:是什么(?:意思)?|指的?是?什么)",
+    r"what (?:is|are|was|were) (?:an? |the )?(.+)|what does (.+) mean|define (.+)"
+    r"|(?:什么是|何谓|何为)(.+)|(.+?)(?:是什么(?:意思)?|指的?是?什么)",
     re.IGNORECASE,
 )
 _SAYS = r"是|指|为|即|\b(?:is|are|was|were|means|refers)\b"
