@@ -13,7 +13,7 @@ import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
 from rag.embedders import Embedder, engine, load_embedder, minilm
-from rag.embedders.batch import batches, clean, embed_each, even_batches, padded
+from rag.embedders.batch import batches, clean, embed_each, even_batches, fair_budget, padded
 from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.embedders.graph import derived
 from rag.errors import ConfigError, ModelError
@@ -241,6 +241,13 @@ def test_batches_hold_the_budget_and_every_text_once() -> None:
     assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
     assert made[-1] == [8]
     assert all(len(b) * max(lengths[i] for i in b) <= 520 for b in made[:-1])
+
+
+def test_a_few_texts_keep_every_processor_busy() -> None:
+    lengths = [30, 40, 35, 20, 25, 30]
+    assert len(list(batches(lengths, fair_budget(lengths, 1024, 2)))) >= 2
+    assert fair_budget([200] * 50, 1024, 2) == 1024
+    assert fair_budget([], 1024, 2) == 1
 
 
 def test_long_texts_share_a_batch_only_with_their_like() -> None:

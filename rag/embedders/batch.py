@@ -50,6 +50,11 @@ def batches(lengths: Sequence[int], budget: int, alike: int | None = None) -> It
         yield batch
 
 
+def fair_budget(lengths: Sequence[int], most: int, processors: int) -> int:
+    """Tokens a batch, `most` at best, at which a few texts are enough for a batch on each of `processors`."""
+    return min(most, max(-(-sum(lengths) // processors), 1))
+
+
 def even_batches(lengths: Sequence[int], budget: int, step: int) -> list[tuple[list[int], Shape]]:
     """Indices into `lengths`, by length, with the shape ``(rows, tokens)`` to which each batch is filled up.
 

@@ -16,8 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batch import Shape, batches, clean, embed_each, even_batches, padded
-from rag.embedders.engine import Array, Run, fast_session, has_fast_engine, on_all_processors, session
+from rag.embedders.batch import Shape, batches, clean, embed_each, even_batches, fair_budget, padded
+from rag.embedders.engine import (
+    Array,
+    Run,
+    allowed_processors,
+    fast_session,
+    has_fast_engine,
+    on_all_processors,
+    session,
+)
 from rag.embedders.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
 from rag.models import model_path, weights_hash
 from rag.types import Vectors
@@ -71,7 +79,8 @@ class MiniLM:
             run = _run_many()
             plan: Sequence[tuple[list[int], Shape | None]] = even_batches(lengths, _BUDGET, _STEP)
         else:
-            run, plan = self._run, [(batch, None) for batch in batches(lengths, _BUDGET, _ALIKE)]
+            budget = fair_budget(lengths, _BUDGET, allowed_processors())
+            run, plan = self._run, [(batch, None) for batch in batches(lengths, budget, _ALIKE)]
 
         def work(batch: tuple[list[int], Shape | None]) -> None:
             rows, shape = batch

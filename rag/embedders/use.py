@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batch import batches, clean, embed_each, padded
-from rag.embedders.engine import Array, Run, on_all_processors, session
+from rag.embedders.batch import batches, clean, embed_each, fair_budget, padded
+from rag.embedders.engine import Array, Run, allowed_processors, on_all_processors, session
 from rag.embedders.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
 from rag.errors import ModelError
 from rag.models import model_path, weights_hash
@@ -82,7 +82,9 @@ class USE:
         def work(batch: list[int]) -> None:
             vectors[batch] = self._embed_batch([tokens[i] for i in batch])
 
-        on_all_processors(work, list(batches([len(ids) for ids in tokens], _BUDGET)))
+        lengths = [len(ids) for ids in tokens]
+        budget = fair_budget(lengths, _BUDGET, allowed_processors())
+        on_all_processors(work, list(batches(lengths, budget)))
         return vectors
 
     def _embed_batch(self, tokens: list[list[int]]) -> Array:
