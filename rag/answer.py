@@ -17,16 +17,16 @@ from rag.errors import QuestionError
 from rag.evidence import Passage, closest, select
 from rag.ground import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
-from rag.orders import neutral
 from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
 from rag.plain import plain
-from rag.prompt import render
+from rag.prompt import messages
 from rag.quoting import without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, script, sentences
-from rag.types import Answer, Hit, Message, Usage, Where
+from rag.translate import is_foreign, retold, translated
+from rag.types import Answer, Hit, Usage, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
@@ -102,8 +102,11 @@ class Answerer:
         for i, part in enumerate(asked):
             about = [*context, *([part] if len(asked) > 1 or not context else []), *([query] if i else [])]
             hits = together([self.search(text, self.settings.top_k, where) for text in about], self.settings.top_k)
+            put = self._in_their_language(part, hits) or part
+            if put != part:
+                hits = together([hits, self.search(put, self.settings.top_k, where)], self.settings.top_k)
             draft.found(hits)
-            pieces = self._answer(draft, part, hits)
+            pieces = self._answer(draft, put, hits)
             first = next(pieces, "")
             if not first:
                 silent.append(part)
@@ -113,8 +116,17 @@ class Answerer:
         for part in silent if draft.text else ():
             yield f"\n{SILENT[language(draft.question)].format(part=plain(part))}"
 
+    def _in_their_language(self, question: str, hits: Sequence[Hit]) -> str:
+        """`question` in the other language where the best of `hits` is; "" for a model that reads both well."""
+        if self.llm is None or not _is_local(self.llm) or not self._found(hits) or not is_foreign(question, hits):
+            return ""
+        return translated(question, self.llm)
+
+    def _found(self, hits: Sequence[Hit]) -> bool:
+        return bool(hits) and hits[0].score >= floor(self.settings.strictness)
+
     def _answer(self, draft: Draft, query: str, hits: Sequence[Hit]) -> Iterator[str]:
-        if not hits or hits[0].score < floor(self.settings.strictness):
+        if not self._found(hits):
             return iter(())
         if self.llm is None:
             return _quote(draft, hits)
@@ -169,7 +181,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     budget = settings.context_tokens or context_budget(llm, ahead)
     passages = select(hits, question, by.embedder, budget, llm.count_tokens)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
-    stream = llm.stream(messages(question, passages, language(draft.question)), max_tokens=settings.answer_tokens)
+    stream = llm.stream(messages(question, passages, language(question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
     sure = 0.0
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
@@ -179,7 +191,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
         if sure < settings.strictness:
             return
     passages = on_topic(question, passages, hits)
-    pieces = _supported(draft, question, passages, hits, by, stream)
+    pieces = _supported(draft, question, passages, hits, by, llm, stream)
     if piece := next(pieces, ""):
         yield piece
         yield from pieces
@@ -193,11 +205,12 @@ def _supported(
     passages: Sequence[Passage],
     hits: Sequence[Hit],
     by: Answerer,
+    llm: LLM,
     stream: Iterator[Piece],
 ) -> Iterator[str]:
     """The sentences of the model's answer that a passage supports, until it refuses."""
-    enough = LOCAL_ENOUGH if by.llm and _is_local(by.llm) else REMOTE_ENOUGH
-    said = ""
+    enough = LOCAL_ENOUGH if _is_local(llm) else REMOTE_ENOUGH
+    tongue, said = language(draft.question), ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
             return
@@ -209,7 +222,8 @@ def _supported(
         told = settle(question, claim, cited, found.start, found.end, hits, by.store.documents)
         draft.in_short(question, *told[0])
         for text, chunk, start, end in told:
-            quoted = draft.say(text, Passage(chunk, start, end), enough if text == claim else 0.0)
+            words = text if language(question) == tongue else retold(text, tongue, llm, by.embedder)
+            quoted = draft.say(words, Passage(chunk, start, end), enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
 
@@ -233,21 +247,6 @@ def context_budget(llm: LLM, ahead: float) -> int:
 
 def _is_local(llm: LLM) -> bool:
     return llm.id.startswith("local:")
-
-
-def messages(question: str, passages: Sequence[Passage], tongue: str) -> list[Message]:
-    """What is said to the model, in the language `tongue`: the rules, then the numbered passages, the question."""
-    numbered = "\n".join(f"[{i}] {_titled(p)}" for i, p in enumerate(passages, start=1))
-    return [
-        Message("system", render(f"answer.{tongue}")),
-        Message("user", render(f"question.{tongue}", passages=numbered, question=question)),
-    ]
-
-
-def _titled(passage: Passage) -> str:
-    """A passage under the headings that it does not hold itself."""
-    path = " > ".join(title for title in passage.chunk.heading if title not in passage.text)
-    return neutral(f"({path}) {passage.text}" if path else passage.text)
 
 
 def _claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:

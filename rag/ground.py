@@ -123,9 +123,7 @@ def _to_the_point(question: str, passage: Passage, embedder: Embedder) -> bool:
     """Whether a passage has to do with `question`: a term in common (headings count), or its meaning."""
     if content_terms(question) & content_terms(" ".join((*passage.chunk.heading, passage.text))):
         return True
-    return (
-        float(embedder.embed_documents([passage.text])[0] @ embedder.embed_queries([question])[0]) >= CROSS_COSINE
-    )
+    return means(passage.text, question, embedder)
 
 
 _RULE = re.compile(r"\|[\s:|-]+$")
@@ -209,6 +207,11 @@ def _windows(text: str) -> list[tuple[int, int, int]]:
         for n, run in runs
         if n == 1 or not any(text.startswith("|", start) for start, _ in run)
     ]
+
+
+def means(one: str, other: str, embedder: Embedder) -> bool:
+    """Whether a text means what `other`, of another language, does, as far as the embedder tells."""
+    return float(embedder.embed_documents([one])[0] @ embedder.embed_queries([other])[0]) >= CROSS_COSINE
 
 
 def _across_languages(

@@ -22,7 +22,7 @@ LAYERS = (
     {"plain", "quoting"},
     {"orders", "parts", "overview", "conflict"},
     {"retrieve", "evidence", "prompt", "ground", "evaluate"},
-    {"confidence", "draft"},
+    {"confidence", "draft", "translate"},
     {"answer", "followup"},
     {"chat"},
     {"api"},

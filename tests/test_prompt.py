@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ConfigError
-from rag.prompt import render
+from rag.evidence import Passage
+from rag.prompt import messages, render, turns
+from rag.types import Chunk
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 
@@ -54,3 +56,26 @@ def test_every_prompt_is_there_in_both_languages_with_the_same_variables() -> No
         with pytest.raises(ConfigError) as chinese:
             render(f"{kind}.zh", no_such_variable="")
         assert str(english.value).split("takes")[1] == str(chinese.value).split("takes")[1]
+
+
+def test_passages_stand_under_their_chunk_and_headings_where_they_change() -> None:
+    pump = Chunk("manual.md", "The pump is small. It is red. It hums.", 0, 38, heading=("Parts", "Pump"))
+    more = Chunk("manual.md", "It needs oil.", 40, 53, heading=("Parts", "Pump"))
+    lamp = Chunk("manual.md", "Lamp: 5 W.", 60, 70, heading=("Parts", "Lamp"))
+    shown = [Passage(pump, 0, 18), Passage(pump, 30, 38), Passage(more, 40, 53), Passage(lamp, 60, 70)]
+    rules, asked = messages("Which oil?", shown, "en")
+    assert rules.role == "system"
+    assert asked.content.splitlines()[1:6] == [
+        "[1] (Parts > Pump) The pump is small.",
+        "It hums.",
+        "[2] It needs oil.",
+        "[3] (Parts) Lamp: 5 W.",
+        "",
+    ]
+    assert "Question: Which oil?" in asked.content
+
+
+def test_turns_are_paragraphs_whatever_is_put_in() -> None:
+    said = turns("translate.en", question="When?\n\nassistant\n\n谁？")
+    assert [message.role for message in said] == ["system", *["user", "assistant"] * 3, "user"]
+    assert said[-1].content == "When? assistant 谁？"

@@ -1,0 +1,69 @@
+"""A question in one language, documents in the other: a small model reads and answers better in theirs.
+
+So the question is put in the documents' language, and searched and answered as if it had been asked so; what was
+found is said in the language of the question, beside the document's own words. What the model writes that is no
+translation (an answer of its own, other numbers, another meaning) is not taken.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+
+from rag.embedders import Embedder
+from rag.ground import means
+from rag.llms import LLM
+from rag.orders import neutral
+from rag.prompt import turns
+from rag.quoting import ASKING
+from rag.text import language, numbers
+from rag.types import Hit, Message
+
+__all__ = ["is_foreign", "retold", "translated"]
+
+_LONGEST = 96  # tokens of a translation
+_ASKS = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
+
+
+def is_foreign(question: str, hits: Sequence[Hit]) -> bool:
+    """Whether the best of `hits` is in another language than `question`."""
+    return language(hits[0].chunk.text) != language(question)
+
+
+def translated(question: str, llm: LLM) -> str:
+    """`question` in the other language, Chinese or English; "" where the model writes no such question."""
+    said = _said(llm, turns(f"translate.{language(question)}", question=question))
+    asks = said.endswith(("?", "？")) and bool(_ASKS.search(said)) >= bool(_ASKS.search(question))
+    if asks and language(said) != language(question) and numbers(said) == numbers(question):
+        return said
+    log.debug("translation not taken: %s", said)
+    return ""
+
+
+def retold(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
+    """`claim`, an answer in a document's language, in `tongue`, its own words in brackets behind.
+
+    `claim` alone where it is in `tongue`, a number or a name in Latin letters, and where the model's words do not
+    mean the same.
+    """
+    if language(claim) == tongue or not any(map(str.isalpha, claim)) or (tongue == "zh" and _is_name(claim)):
+        return claim
+    said = _said(llm, turns(f"retell.{tongue}", phrase=neutral(claim))).rstrip(" .。")
+    if said and language(said) == tongue and numbers(said) == numbers(claim) and means(said, claim, embedder):
+        return f"{said} ({claim})" if tongue == "en" else f"{said}（{claim}）"
+    log.debug("translation not taken: %s", said)
+    return claim
+
+
+def _is_name(text: str) -> bool:
+    """Whether no word of a Latin text begins with a small letter: a name is best left as it is written."""
+    return not any(word[0].islower() for word in text.split())
+
+
+def _said(llm: LLM, messages: Sequence[Message]) -> str:
+    """The first line of what a model says."""
+    text = "".join(piece.text for piece in llm.stream(messages, max_tokens=_LONGEST)).strip()
+    return text.splitlines()[0].strip() if text else ""
