@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -31,9 +32,9 @@ from rag.types import Answer, Hit, Usage, Where
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
-LOCAL_CONTEXT, REMOTE_CONTEXT = 150, 2400
-SHORT_CONTEXT, CLEAR_LEAD = 120, 0.1
-"""A model on this machine is given less to read where the best hit has this lead: it holds the answer."""
+LOCAL_CONTEXT, REMOTE_CONTEXT = 180, 2400
+LOCAL_WITHIN = 0.35
+"""A model on this machine reads 50 to 100 tokens a second: it is given no sentence this far below the best."""
 
 # A statement with this share of the terms of what supports it stands without a quotation. A small model's own
 # words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
@@ -178,8 +179,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
     ahead = lead(question, hits)
-    budget = settings.context_tokens or context_budget(llm, ahead)
-    passages = select(hits, question, by.embedder, budget, llm.count_tokens)
+    passages = select(hits, question, by.embedder, *reading(llm, settings))
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     stream = llm.stream(messages(question, passages, language(question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
@@ -238,11 +238,11 @@ def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
     return chain(before, stream), before[-1] if before else Piece("", {})
 
 
-def context_budget(llm: LLM, ahead: float) -> int:
-    """Tokens of passages that suit a model and what was found: one on this machine reads 50 to 100 a second."""
-    if not _is_local(llm):
-        return REMOTE_CONTEXT
-    return SHORT_CONTEXT if ahead >= CLEAR_LEAD else LOCAL_CONTEXT
+def reading(llm: LLM, settings: Settings) -> tuple[int, Callable[[str], int], float]:
+    """How much a model is given to read: tokens, as it counts them, and how far below the best they may be."""
+    if settings.context_tokens or not _is_local(llm):
+        return settings.context_tokens or REMOTE_CONTEXT, llm.count_tokens, math.inf
+    return LOCAL_CONTEXT, llm.count_tokens, LOCAL_WITHIN
 
 
 def _is_local(llm: LLM) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["confidence", "coverage", "doubt", "floor", "lead"]
 # and once without them: at 0.5 both mistakes weigh the same. Scores of other scripts than Latin come from another
 # embedder and are lower for the same worth. Across languages no words are shared, and the score is lower still.
 BIAS, SCORE, LEAD, COVERAGE, DOUBT = -7.24, 11.4, 13.5, 1.89, -0.66
-OTHER_SCRIPT = 1.66
+OTHER_SCRIPT = 1.46
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
 _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,19 +42,25 @@ class _Sentence:
 
 
 def select(
-    hits: Sequence[Hit], question: str, embedder: Embedder, budget: int, count: Callable[[str], int]
+    hits: Sequence[Hit],
+    question: str,
+    embedder: Embedder,
+    budget: int,
+    count: Callable[[str], int],
+    within: float = math.inf,
 ) -> list[Passage]:
-    """Passages from `hits`, the best hit's first, of about `budget` tokens together as `count` counts them.
+    """Passages from `hits`, the best hit's first, of at most `budget` tokens together as `count` counts them.
 
     Where everything fits, everything is taken. Else the sentences likest to the question come in
-    first; those that follow one another are joined to one passage.
+    first, none whose score is more than `within` below the best's; those that follow one another are joined to
+    one passage.
     """
     pool = _sentences(hits, question)
     sizes = [count(sentence.text) for sentence in pool]
     if sum(sizes) <= budget:
         chosen = set(range(len(pool)))
     else:
-        chosen = _choose(sizes, _weigh(pool, hits, question, embedder), budget)
+        chosen = _choose(sizes, _weigh(pool, hits, question, embedder), budget, within)
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
@@ -147,10 +154,11 @@ def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:
     return passage(Chunk("", sentence.text, 0, 0, heading=hits[sentence.hit].chunk.heading))
 
 
-def _choose(sizes: Sequence[int], weights: Sequence[float], budget: int) -> set[int]:
+def _choose(sizes: Sequence[int], weights: Sequence[float], budget: int, within: float) -> set[int]:
     chosen: set[int] = set()
+    least = max((w for w, size in zip(weights, sizes, strict=True) if size <= budget), default=0.0) - within
     for i in sorted(range(len(sizes)), key=lambda i: -weights[i]):
-        if sizes[i] <= budget:
+        if sizes[i] <= budget and weights[i] >= least:
             chosen.add(i)
             budget -= sizes[i]
     return chosen

@@ -43,6 +43,15 @@ def test_neighbours_do_not_come_from_another_hit() -> None:
     assert chosen(hits, "warranty", 6) == ["The warranty lasts two years. More."]
 
 
+def test_what_is_far_below_the_best_that_fits_is_left_out() -> None:
+    text = "The warranty lasts two years. Warranty claims need a receipt. Plums are blue. Figs rot."
+    found = select([hit(text)], "How long is the warranty?", HASHED, 14, count, 0.35)
+    assert [passage.text for passage in found] == ["The warranty lasts two years. Warranty claims need a receipt."]
+    endless = f"The warranty, as long as it lasts, {'and so on and on ' * 20}is long. "
+    found = select([hit(endless + text)], "How long is the warranty?", HASHED, 14, count, 0.35)
+    assert [passage.text for passage in found] == ["The warranty lasts two years. Warranty claims need a receipt."]
+
+
 def test_sentences_that_are_apart_are_passages_apart() -> None:
     filler = " Filler text that says very little indeed here." * 3
     text = f"Parking costs ten pounds.{filler} Parking opens at seven."
