@@ -186,7 +186,8 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     sure = 0.0
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
         covered = coverage(question, passages)
-        sure = confidence(hits[0].score, ahead, covered, doubted, script(question))
+        foreign = language(question) != language(draft.question)
+        sure = confidence(hits[0].score, ahead, covered, doubted, script(question), foreign)
         draft.confidence = max(sure, draft.confidence or 0.0)
         if sure < settings.strictness:
             return

@@ -17,6 +17,7 @@ __all__ = ["confidence", "coverage", "doubt", "floor", "lead"]
 # embedder and are lower for the same worth. Across languages no words are shared, and the score is lower still.
 BIAS, SCORE, LEAD, COVERAGE, DOUBT = -7.24, 11.4, 13.5, 1.89, -0.66
 OTHER_SCRIPT = 1.46
+TRANSLATED = -0.85  # what a small model makes of a question in another language is not always that question
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
 _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
@@ -33,17 +34,19 @@ def floor(strictness: float) -> float:
     return 0.2 * strictness
 
 
-def confidence(score: float, ahead: float, covered: float | None, doubted: float, written: str) -> float:
+def confidence(
+    score: float, ahead: float, covered: float | None, doubted: float, written: str, translated: bool = False
+) -> float:
     """The probability in [0, 1] that the documents answer.
 
     `score` is the best hit's, `ahead` what `lead` says, `covered` what `coverage` says, `doubted` what `doubt`
-    says, and `written` the question's `script`.
+    says, and `written` the question's `script`, whether it was `translated` or not.
     """
     doubted = min(max(doubted, _LEAST), 1 - _LEAST)
     odds = math.log(doubted / (1 - doubted))
     if covered is None:
         return _logistic(ACROSS_BIAS + ACROSS_SCORE * score + ACROSS_DOUBT * odds)
-    bias = BIAS + (OTHER_SCRIPT if written == "other" else 0.0)
+    bias = BIAS + (OTHER_SCRIPT if written == "other" else 0.0) + (TRANSLATED if translated else 0.0)
     return _logistic(bias + SCORE * score + LEAD * ahead + COVERAGE * covered + DOUBT * odds)
 
 

@@ -42,6 +42,11 @@ def test_coverage_counts_terms_that_stand_together() -> None:
     assert coverage(question, []) == 0.0
 
 
+def test_a_translated_question_needs_more() -> None:
+    found = confidence(0.5, 0.1, 0.8, 0.1, "latin")
+    assert confidence(0.5, 0.1, 0.8, 0.1, "latin", translated=True) < found
+
+
 def test_across_languages_coverage_says_nothing() -> None:
     assert coverage("保修期多久？", [passage("The warranty is two years.")]) is None
     assert coverage("保修期多久？", [passage("The warranty is two years."), passage("保修期两年。")]) is not None
