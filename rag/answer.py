@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -179,7 +179,8 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
     ahead = lead(question, hits)
-    passages = select(hits, question, by.embedder, *reading(llm, settings))
+    budget, within = reading(llm, settings.context_tokens)
+    passages = select(hits, question, by.embedder, budget, llm.count_tokens, within)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     stream = llm.stream(messages(question, passages, language(question)), max_tokens=settings.answer_tokens)
     stream, first = _peeked(stream)
@@ -239,11 +240,11 @@ def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
     return chain(before, stream), before[-1] if before else Piece("", {})
 
 
-def reading(llm: LLM, settings: Settings) -> tuple[int, Callable[[str], int], float]:
-    """How much a model is given to read: tokens, as it counts them, and how far below the best they may be."""
-    if settings.context_tokens or not _is_local(llm):
-        return settings.context_tokens or REMOTE_CONTEXT, llm.count_tokens, math.inf
-    return LOCAL_CONTEXT, llm.count_tokens, LOCAL_WITHIN
+def reading(llm: LLM, wished: int) -> tuple[int, float]:
+    """Tokens of passages for a model, `wished` unless that is 0, and how far below the best they may be."""
+    if wished or not _is_local(llm):
+        return wished or REMOTE_CONTEXT, math.inf
+    return LOCAL_CONTEXT, LOCAL_WITHIN
 
 
 def _is_local(llm: LLM) -> bool:

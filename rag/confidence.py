@@ -40,7 +40,7 @@ def confidence(
     """The probability in [0, 1] that the documents answer.
 
     `score` is the best hit's, `ahead` what `lead` says, `covered` what `coverage` says, `doubted` what `doubt`
-    says, and `written` the question's `script`, whether it was `translated` or not.
+    says, and `written` the question's `script`; `translated` is one that was asked in another language.
     """
     doubted = min(max(doubted, _LEAST), 1 - _LEAST)
     odds = math.log(doubted / (1 - doubted))

@@ -303,3 +303,16 @@ def test_a_broken_derived_file_leaves_nothing(tmp_path: Path, monkeypatch: pytes
         derived("thing", fails)
     assert list((tmp_path / "derived").iterdir()) == []
     assert derived("thing", lambda path: path.write_bytes(b"whole") and None).read_bytes() == b"whole"
+
+
+@pytest.mark.skipif(not engine.has_fast_engine(), reason="OpenVINO is not here")
+def test_threads_that_embed_for_the_first_time_do_not_wait_for_each_other_for_ever() -> None:
+    code = (
+        "import sys; sys.setswitchinterval(1e-6)\n"  # before the first was kept apart, ten of twelve runs hung
+        "from rag.embedders.minilm import MiniLM\n"
+        "print(MiniLM.load().embed([f'{i} word' * 40 for i in range(400)]).shape)\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "(400, 384)"
