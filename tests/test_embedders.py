@@ -312,7 +312,5 @@ def test_threads_that_embed_for_the_first_time_do_not_wait_for_each_other_for_ev
         "from rag.embedders.minilm import MiniLM\n"
         "print(MiniLM.load().embed([f'{i} word' * 40 for i in range(400)]).shape)\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == "(400, 384)"
