@@ -10,7 +10,7 @@ from rag.answer import Answerer, whole
 from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import LLM
 from rag.orders import neutral
-from rag.prompt import render
+from rag.prompt import render, reply
 from rag.text import language
 from rag.types import Answer, Message
 
@@ -69,8 +69,7 @@ def rewrite(llm: LLM, history: Sequence[Answer], question: str) -> str:
         Message("system", render(f"rewrite.{tongue}")),
         Message("user", render(f"turns.{tongue}", turns=turns, question=question)),
     ]
-    text = "".join(piece.text for piece in llm.stream(said, max_tokens=_LONGEST)).strip()
-    line = text.splitlines()[0].strip().strip('"“”') if text else ""
+    line = reply(llm, said, _LONGEST).strip('"“”')
     if line and keeps_to(line, question, history):
         return line
     log.debug("rewriting not taken: %s", line)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag.embedders import Embedder
 from rag.evidence import Passage
-from rag.quoting import ASKING
+from rag.quoting import ASKS_FOR
 from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
 from rag.text import passage as passage_text
 from rag.types import Chunk, Hit
@@ -33,7 +33,6 @@ _REFUSALS = re.compile(
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
 )
-_ASKS_FOR = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
 _SEVERAL = re.compile(
     r"\b(?:and|or|both|each|between|compar\w+|differ\w*|versus|vs)\b|区别|不同|差异|差别|比较|对比|相比|分别|各自|还是",
     re.IGNORECASE,
@@ -113,7 +112,7 @@ def _repeats(statement: str, question: str) -> bool:
 
     What the question offers to choose from ("or", "and") is an answer all the same.
     """
-    if not _ASKS_FOR.search(question) or not content_terms(statement) <= content_terms(question):
+    if not ASKS_FOR.search(question) or not content_terms(statement) <= content_terms(question):
         return False
     said = re.escape(normalise(statement).strip(" .。"))
     return not re.search(rf"(?:{_OFFERS})\s*(?:the\s+)?{said}|{said}\s*(?:{_OFFERS})", normalise(question))

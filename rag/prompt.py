@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rag.errors import ConfigError
 from rag.evidence import Passage
+from rag.llms import LLM
 from rag.orders import neutral
 from rag.types import Message
 
@@ -60,6 +61,12 @@ def turns(name: str, **values: str) -> list[Message]:
         Message("system", rules),
         *(Message("assistant" if i % 2 else "user", text) for i, text in enumerate(said)),
     ]
+
+
+def reply(llm: LLM, said: Sequence[Message], max_tokens: int) -> str:
+    """The first line of what a model answers, "" where it answers nothing."""
+    text = "".join(piece.text for piece in llm.stream(said, max_tokens=max_tokens)).strip()
+    return text.splitlines()[0].strip() if text else ""
 
 
 @cache

@@ -8,22 +8,20 @@ translation (an answer of its own, other numbers, another meaning) is not taken.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 
 from rag.embedders import Embedder
 from rag.ground import means
 from rag.llms import LLM
 from rag.orders import neutral
-from rag.prompt import turns
-from rag.quoting import ASKING
+from rag.prompt import reply, turns
+from rag.quoting import ASKS_FOR
 from rag.text import language, numbers
-from rag.types import Hit, Message
+from rag.types import Hit
 
 __all__ = ["is_foreign", "retold", "translated"]
 
 _LONGEST = 96  # tokens of a translation
-_ASKS = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +33,8 @@ def is_foreign(question: str, hits: Sequence[Hit]) -> bool:
 
 def translated(question: str, llm: LLM) -> str:
     """`question` in the other language, Chinese or English; "" where the model writes no such question."""
-    said = _said(llm, turns(f"translate.{language(question)}", question=question))
-    asks = said.endswith(("?", "？")) and bool(_ASKS.search(said)) >= bool(_ASKS.search(question))
+    said = reply(llm, turns(f"translate.{language(question)}", question=question), _LONGEST)
+    asks = said.endswith(("?", "？")) and bool(ASKS_FOR.search(said)) >= bool(ASKS_FOR.search(question))
     if asks and language(said) != language(question) and numbers(said) == numbers(question):
         return said
     log.debug("translation not taken: %s", said)
@@ -51,7 +49,7 @@ def retold(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
     """
     if language(claim) == tongue or not any(map(str.isalpha, claim)) or (tongue == "zh" and _is_name(claim)):
         return claim
-    said = _said(llm, turns(f"retell.{tongue}", phrase=neutral(claim))).rstrip(" .。")
+    said = reply(llm, turns(f"retell.{tongue}", phrase=neutral(claim)), _LONGEST).rstrip(" .。")
     if said and language(said) == tongue and numbers(said) == numbers(claim) and means(said, claim, embedder):
         return f"{said} ({claim})" if tongue == "en" else f"{said}（{claim}）"
     log.debug("translation not taken: %s", said)
@@ -61,9 +59,3 @@ def retold(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
 def _is_name(text: str) -> bool:
     """Whether no word of a Latin text begins with a small letter: a name is best left as it is written."""
     return not any(word[0].islower() for word in text.split())
-
-
-def _said(llm: LLM, messages: Sequence[Message]) -> str:
-    """The first line of what a model says."""
-    text = "".join(piece.text for piece in llm.stream(messages, max_tokens=_LONGEST)).strip()
-    return text.splitlines()[0].strip() if text else ""

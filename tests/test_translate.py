@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,17 +76,13 @@ def asked(question: str, script: Mapping[str, str], tmp_path: Path, name: str) -
     llm = ScriptedLLM(script, id=name)
     with RAG.open(f"faiss:{tmp_path}/index", embedder=Alike(), llm="none", strictness=0.1) as rag:
         rag.ingest(folder)
-        answerer = rag.answerer
-        from dataclasses import replace
-
-        *_, answer = replace(answerer, llm=llm).stream(question)
+        *_, answer = replace(rag.answerer, llm=llm).stream(question)
     assert isinstance(answer, Answer)
     return answer, llm
 
 
 def test_a_small_model_is_asked_in_the_language_of_the_documents(tmp_path: Path) -> None:
     script = {
-        "Translate each phrase": "x",
         "把每个问题翻译成英文": "Who was the director of the museum?",
         "Question: Who was the director of the museum?": "Henry Cole",
     }
