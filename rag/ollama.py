@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rag.errors import MissingExtra, RagError
 from rag.remote import Endpoint, environment, failure, sentence
 
-__all__ = ["Details", "close_with", "details", "endpoint_for"]
+__all__ = ["Details", "details", "endpoint_for"]
 
 DEFAULT = "http://127.0.0.1:11434"
 T = TypeVar("T")
@@ -48,11 +47,6 @@ def details(endpoint: Endpoint, model: str, error: type[RagError]) -> Details:
     names = {model, f"{model}:latest"}
     digests = [entry.digest or "" for entry in listed.models if entry.model in names]
     return Details(int(windows[0]) if windows else None, digests[0] if digests else "")
-
-
-def close_with(made: Any) -> None:
-    """Let the connections of a LangChain class for Ollama end with it: it has no `close` of its own."""
-    weakref.finalize(made, made._client.close)
 
 
 def _told(endpoint: Endpoint, model: str, error: type[RagError], ask: Callable[[], T]) -> T:

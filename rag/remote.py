@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,17 @@ from pydantic import SecretStr
 
 from rag.errors import ConfigError
 
-__all__ = ["PASSING", "Endpoint", "Failure", "environment", "failure", "http_address", "sentence", "whole_number"]
+__all__ = [
+    "PASSING",
+    "Endpoint",
+    "Failure",
+    "close_with",
+    "environment",
+    "failure",
+    "http_address",
+    "sentence",
+    "whole_number",
+]
 
 Kind = Literal[
     "key", "quota", "rate", "server", "timeout", "unreachable", "certificate", "missing", "length", "request"
@@ -95,6 +106,11 @@ def http_address(value: str, variable: str) -> str:
     if not value.startswith(("http://", "https://")) or not urlsplit(value).hostname:
         raise ConfigError(f"{variable} must be an address like http://127.0.0.1:8080/v1, not {value!r}")
     return value.rstrip("/")
+
+
+def close_with(made: object, client: Any) -> None:
+    """Let the connections of `made`, a LangChain class around `client`, end with it: it has no `close`."""
+    weakref.finalize(made, client.close)
 
 
 def failure(exc: BaseException) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -311,6 +312,19 @@ class TestPatience:
             engine.client._client.timeout = 0.3  # type: ignore[attr-defined]
             with pytest.raises(EmbedderError, match=r"did not answer within 0\.3 s"):
                 embedder.embed_documents(["a"])
+
+    def test_connections_end_with_the_embedder(self) -> None:
+        """Also where it goes in a ring of references, as after an error: the order of a ring's ends is open."""
+        with answering(openai_reply) as (address, _got):
+            embedder = remote(address)
+            embedder.embed_documents(["a"])
+            client = embedder._engine.client._client  # type: ignore[attr-defined]
+            ring: list[object] = [embedder]
+            ring.append(ring)
+            assert not client.is_closed()
+            del embedder, ring
+            gc.collect()
+            assert client.is_closed()
 
     def test_waits_grow_and_end(self) -> None:
         patience, busy = Patience(), Failure("server", "busy", 503)

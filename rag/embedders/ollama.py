@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rag.embedders.options import full_name, split_options
 from rag.embedders.remote import Limits, RemoteEmbedder
 from rag.errors import EmbedderError, MissingExtra
-from rag.ollama import close_with, details, endpoint_for
-from rag.remote import Endpoint
+from rag.ollama import details, endpoint_for
+from rag.remote import Endpoint, close_with
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -51,5 +51,5 @@ def _connect(endpoint: Endpoint, model: str, window: int, dimensions: int | None
         client_kwargs={"timeout": endpoint.timeout},
         **given,
     )
-    close_with(made)
+    close_with(made, made._client)
     return made

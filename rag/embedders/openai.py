@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from rag.embedders.options import full_name, split_options
 from rag.embedders.remote import Limits, RemoteEmbedder
 from rag.errors import ConfigError, MissingExtra
-from rag.remote import Endpoint, environment, http_address
+from rag.remote import Endpoint, close_with, environment, http_address
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -76,7 +76,7 @@ def _connect(endpoint: Endpoint, model: str, limits: Limits, dimensions: int | N
     except ImportError as exc:
         raise MissingExtra(endpoint.name, "langchain-openai", "openai") from exc
     given: dict[str, Any] = {"dimensions": dimensions} if dimensions else {}
-    return OpenAIEmbeddings(
+    made = OpenAIEmbeddings(
         model=model,
         base_url=endpoint.address,
         api_key=endpoint.secret,
@@ -87,3 +87,5 @@ def _connect(endpoint: Endpoint, model: str, limits: Limits, dimensions: int | N
         model_kwargs={"encoding_format": "float"},  # base64, the client's default, is not known everywhere
         **given,
     )
+    close_with(made, made.client._client)
+    return made

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from rag.errors import ConfigError, LLMError, MissingExtra, RagError
 from rag.llms.compatible import CompatibleLLM
 from rag.llms.langchain import LangChainLLM
-from rag.ollama import close_with, details, endpoint_for
-from rag.remote import Endpoint, environment, failure, http_address, whole_number
+from rag.ollama import details, endpoint_for
+from rag.remote import Endpoint, close_with, environment, failure, http_address, whole_number
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -107,7 +107,7 @@ def _ollama(endpoint: Endpoint, model: str, context: int) -> BaseChatModel:
         num_ctx=context,
         client_kwargs={"timeout": endpoint.timeout},
     )
-    close_with(made)
+    close_with(made, made._client)
     return made
 
 
