@@ -21,13 +21,13 @@ from rag.llms import LLM, Piece
 from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
 from rag.plain import plain
-from rag.prompt import messages
+from rag.prompt import in_a_row, messages
 from rag.quoting import without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, script, sentences
 from rag.translate import is_foreign, retold, translated
-from rag.types import Answer, Hit, Usage, Where
+from rag.types import Answer, Hit, Message, Usage, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
@@ -41,6 +41,9 @@ LOCAL_WITHIN = 0.35
 LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
 SURE = 0.8
 """From this confidence on a document is quoted where no passage supports what the model says."""
+
+FORCED = 0.05
+"""Words to which a model gives less than this probability are none of its own, but what a grammar left it."""
 
 REFUSAL = {
     "en": "The documents do not answer this question.",
@@ -182,8 +185,8 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     budget, within = reading(llm, settings.context_tokens)
     passages = select(hits, question, by.embedder, budget, llm.count_tokens, within)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
-    stream = llm.stream(messages(question, passages, language(question)), max_tokens=settings.answer_tokens)
-    stream, first = _peeked(stream)
+    said = messages(question, passages, language(question))
+    stream, first = _peeked(llm.stream(said, max_tokens=settings.answer_tokens))
     sure = 0.0
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
         covered = coverage(question, passages)
@@ -194,11 +197,33 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
             return
     passages = on_topic(question, passages, hits)
     pieces = _supported(draft, question, passages, hits, by, llm, stream)
-    if piece := next(pieces, ""):
+    piece = next(pieces, "")
+    if not piece and sure >= SURE and not draft.declined:
+        pieces = _in_their_words(draft, said, question, passages, hits, by)
+        piece = next(pieces, "")
+    if piece:
         yield piece
         yield from pieces
     elif sure >= SURE and (best := closest(passages, question, by.embedder)):
         yield draft.quote(best)
+
+
+def _in_their_words(
+    draft: Draft,
+    said: Sequence[Message],
+    question: str,
+    passages: Sequence[Passage],
+    hits: Sequence[Hit],
+    by: Answerer,
+) -> Iterator[str]:
+    """What a model on this machine says when it may only say what stands in a row in one of the sentences."""
+    llm = by.llm
+    grammar = in_a_row([p.text[a:b] for p in passages for a, b in sentences(p.text)], question)
+    if llm is None or not _is_local(llm) or not grammar:
+        return
+    written = list(llm.stream(said, max_tokens=by.settings.answer_tokens, grammar=grammar))
+    if all(math.exp(piece.logprobs.get(piece.text, -math.inf)) >= FORCED for piece in written if piece.text):
+        yield from _supported(draft, question, passages, hits, by, llm, iter(written))
 
 
 def _supported(
@@ -215,6 +240,7 @@ def _supported(
     tongue, said = language(draft.question), ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
+            draft.declined = True
             return
         found = support(claim, question, passages, by.embedder)
         if found is None:

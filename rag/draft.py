@@ -28,6 +28,7 @@ class Draft:
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
     confidence: float | None = None
+    declined: bool = False  # the model said that nothing answers
 
     def found(self, hits: Sequence[Hit]) -> None:
         """Keep what a search found; several searches are ranked together."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 from rag.errors import ConfigError
 from rag.evidence import Passage
 from rag.llms import LLM
 from rag.orders import neutral
+from rag.text import content_terms
 from rag.types import Message
 
 # Beside the package in a wheel, beside the folder `rag` in a checkout.
@@ -49,6 +51,40 @@ def _shown(passages: Sequence[Passage]) -> Iterator[str]:
         path = " > ".join(title for title in chunk.heading if title not in text)
         yield neutral(f"[{i}] ({path}) {text}" if path not in ("", above) else f"[{i}] {text}")
         above = path
+
+
+_HAN = r"\u3400-\u9fff"
+_UNIT = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+(?:[.,:/'’-][^\W_{_HAN}]+)*|\S")
+_OPENS, _CLOSES = "\"“‘'「『《$£€¥", "\"”’'」』》)]%°"
+
+
+def in_a_row(texts: Iterable[str], question: str) -> str:
+    """A GBNF grammar of what stands in a row in one of `texts`: whole words, or Chinese characters.
+
+    It does not begin with the question's own words. "" where nothing is left.
+    """
+    begins: list[str] = []
+    rules: list[str] = []
+    for text in texts:
+        units = list(_UNIT.finditer(text))
+        for unit, after in zip_longest(units, units[1:]):
+            said, name = unit.group(), f"u{len(rules)}"
+            if (said[0].isalnum() or said in _OPENS) and not _is_asked(text, unit, question):
+                begins.append(name)
+            rest = f"u{len(rules) + 1}" if after else ""
+            if after and after.start() > unit.end():
+                rest = f'" " {rest}'
+            if after and (said[0].isalnum() or said in _CLOSES):
+                rest = f"({rest})?"
+            rules.append(f"{name} ::= {json.dumps(said, ensure_ascii=False)} {rest}")
+    return "\n".join([f"root ::= {' | '.join(begins)}", *rules]) if begins else ""
+
+
+def _is_asked(text: str, unit: re.Match[str], question: str) -> bool:
+    """Whether what begins with `unit` are words of `question`: the same word, or three Chinese characters."""
+    if unit.group().isascii():
+        return bool(content_terms(unit.group()) & content_terms(question))
+    return text[unit.start() : unit.start() + 3] in question
 
 
 def turns(name: str, **values: str) -> list[Message]:
