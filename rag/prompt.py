@@ -55,7 +55,7 @@ def _shown(passages: Sequence[Passage]) -> Iterator[str]:
 
 _HAN = r"\u3400-\u9fff"
 _UNIT = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+(?:[.,:/'’-][^\W_{_HAN}]+)*|\S")
-_OPENS, _CLOSES = "\"“‘'「『《$£€¥", "\"”’'」』》)]%°"
+_OPENS, _CLOSES = "“‘「『《$£€¥", "\"”’'」』》)]%°"
 
 
 def in_a_row(texts: Iterable[str], question: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ class ScriptedLLM:
     """Replies with the first value of `script` whose key stands in the prompt, else with `otherwise`.
 
     The reply comes in pieces of `step` characters. `prompts` keeps what was asked, `open` counts answers
-    that were begun and neither finished nor closed.
+    that were begun and neither finished nor closed. Under a grammar it says `held`, each piece with the
+    probability `certain`; `grammars` keeps what it was held to.
     """
 
     script: Mapping[str, str] = field(default_factory=dict)
@@ -24,6 +26,9 @@ class ScriptedLLM:
     prompts: list[str] = field(default_factory=list)
     limits: list[int] = field(default_factory=list)
     likeliest: Mapping[str, float] = field(default_factory=dict)  # the first token's log-probabilities
+    held: str = ""
+    certain: float = 1.0
+    grammars: list[str] = field(default_factory=list)
     open: int = 0
     closed: bool = False
     id: str = "scripted:test"
@@ -39,10 +44,15 @@ class ScriptedLLM:
         self.prompts.append(prompt)
         self.limits.append(max_tokens)
         reply = next((said for key, said in self.script.items() if key in prompt), self.otherwise)
+        if grammar:
+            reply = self.held
+            self.grammars.append(grammar)
         self.open += 1
         try:
             for at in range(0, len(reply), self.step):
-                yield Piece(reply[at : at + self.step], {} if at else dict(self.likeliest))
+                text = reply[at : at + self.step]
+                likeliest = {text: math.log(self.certain)} if grammar else {} if at else dict(self.likeliest)
+                yield Piece(text, likeliest)
             yield Piece("", {}, Usage(self.count_tokens(prompt), self.count_tokens(reply)))
         finally:
             self.open -= 1

@@ -104,6 +104,36 @@ def test_where_no_passage_says_so_a_sure_document_is_quoted(answerer: Answerer) 
     assert answer.refused
 
 
+@pytest.mark.parametrize(
+    ("said", "model", "certain", "text"),
+    [
+        (
+            "The mayor of Leeds",
+            "local:test",
+            0.2,
+            "24 months [1] “The warranty of the Tern machine lasts 24 months.”",
+        ),
+        ("The mayor of Leeds", "local:test", 0.01, None),  # words that the grammar forced on it
+        ("NONE", "local:test", 0.2, None),  # it is not made to say what it declined to
+        ("The mayor of Leeds", "openai:test", 0.2, None),  # grammars are for models on this machine
+    ],
+)
+def test_unsupported_words_are_said_once_more_in_the_passages(
+    answerer: Answerer, said: str, model: str, certain: float, text: str | None
+) -> None:
+    llm = ScriptedLLM(otherwise=said, likeliest={"The": -0.001}, held="24 months", certain=certain, id=model)
+    *_, answer = replace(answerer, llm=llm).stream(QUESTION)
+    assert isinstance(answer, Answer)
+    check(answer, answerer.store)
+    assert answer.text == (
+        text or "“The warranty of the Tern machine lasts 24 months. It covers pumps and boilers.” [1]"
+    )
+    assert llm.open == 0
+    assert [' ::= "24" ' in grammar for grammar in llm.grammars] == (
+        [True] if said != "NONE" and "local" in model else []
+    )
+
+
 def test_no_exclamation_mark_before_a_citation(answerer: Answerer) -> None:
     assert ask(answerer, "The warranty lasts 24 months!").text == "The warranty lasts 24 months [1]"
 

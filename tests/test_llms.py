@@ -30,6 +30,7 @@ from rag.llms.llamacpp import start
 from rag.llms.local import DEFAULT_MODEL, LocalLLM
 from rag.llms.openai import OpenAILLM
 from rag.llms.template import breaker, chatml, is_chatml, pieces, veil
+from rag.prompt import in_a_row
 from rag.types import Message
 
 KEY = "sk-test-0123456789abcdef-secret"
@@ -157,6 +158,19 @@ class TestLocalEngine:
         assert told[0] == told[1] == told[2]
         assert told[0][-1].usage is not None
         assert told[0][-1].usage.cached == 0
+
+    @pytest.mark.parametrize(
+        ("text", "question"),
+        [
+            ('The mill (built 1,702 \\ 3) is "red"; its owner is M. Poe-Li.', "What is the colour of the mill?"),
+            ("磨坊建于1702年，屋顶是“红色”的。主人姓 Poe。", "屋顶是什么颜色的？"),
+        ],
+    )
+    def test_words_in_a_row_of_a_text(self, local: LocalLLM, text: str, question: str) -> None:
+        asked = [Message("user", f"{text}\n{question}")]
+        said = "".join(p.text for p in local.stream(asked, max_tokens=40, grammar=in_a_row([text], question)))
+        assert said
+        assert said in text
 
     def test_a_wrong_grammar(self, local: LocalLLM) -> None:
         with pytest.raises(LLMError, match="grammar"):

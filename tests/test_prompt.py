@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import ConfigError
 from rag.evidence import Passage
-from rag.prompt import messages, render, turns
+from rag.prompt import in_a_row, messages, render, turns
 from rag.types import Chunk
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
@@ -79,3 +79,27 @@ def test_turns_are_paragraphs_whatever_is_put_in() -> None:
     said = turns("translate.en", question="When?\n\nassistant\n\n谁？")
     assert [message.role for message in said] == ["system", *["user", "assistant"] * 3, "user"]
     assert said[-1].content == "When? assistant 谁？"
+
+
+def test_a_grammar_of_words_in_a_row() -> None:
+    """Ends where a word does; a sign that opens nothing neither begins nor ends it."""
+    assert in_a_row(['Par (about 1,200) is "it".'], "What is it?").splitlines() == [
+        "root ::= u0 | u2 | u3 | u5 | u7",
+        'u0 ::= "Par" (" " u1)?',
+        'u1 ::= "(" u2',
+        'u2 ::= "about" (" " u3)?',
+        'u3 ::= "1,200" (u4)?',
+        'u4 ::= ")" (" " u5)?',
+        'u5 ::= "is" (" " u6)?',
+        'u6 ::= "\\"" (u7)?',
+        'u7 ::= "it" (u8)?',
+        'u8 ::= "\\"" (u9)?',
+        'u9 ::= "." ',
+    ]
+
+
+def test_a_grammar_begins_with_none_of_the_questions_words() -> None:
+    begins = in_a_row(["Gurus control their disciples."], "Who do gurus control?").splitlines()[0]
+    assert begins == "root ::= u2 | u3"
+    assert in_a_row(["海水不蓝"], "海水不咸吗？").splitlines()[0] == "root ::= u1 | u2 | u3"
+    assert in_a_row(["Gurus control"], "Who do gurus control?") == ""
