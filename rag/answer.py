@@ -196,6 +196,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
         if sure < settings.strictness:
             return
     passages = on_topic(question, passages, hits)
+    draft.declined = False  # this part of the question has not been answered yet
     pieces = _supported(draft, question, passages, hits, by, llm, stream)
     piece = next(pieces, "")
     if not piece and sure >= SURE and not draft.declined:
@@ -216,7 +217,10 @@ def _in_their_words(
     hits: Sequence[Hit],
     by: Answerer,
 ) -> Iterator[str]:
-    """What a model on this machine says when it may only say what stands in a row in one of the sentences."""
+    """What a model on this machine says when it may only say what stands in a row in one of the sentences.
+
+    Nothing where it would hardly have said so itself.
+    """
     llm = by.llm
     grammar = in_a_row([p.text[a:b] for p in passages for a, b in sentences(p.text)], question)
     if llm is None or not _is_local(llm) or not grammar:

@@ -134,6 +134,20 @@ def test_unsupported_words_are_said_once_more_in_the_passages(
     )
 
 
+def test_a_part_that_was_declined_leaves_the_next_its_second_answer(answerer: Answerer) -> None:
+    llm = ScriptedLLM(
+        {"Question: Who": "NONE"},
+        "The mayor of Leeds",
+        likeliest={"The": -0.001},
+        held="24 months",
+        id="local:test",
+    )
+    *_, answer = replace(answerer, llm=llm).stream(f"Who paints the Tern machine, and {QUESTION.lower()}")
+    assert isinstance(answer, Answer)
+    assert len(llm.prompts) == 3
+    assert answer.short == "24 months"
+
+
 def test_no_exclamation_mark_before_a_citation(answerer: Answerer) -> None:
     assert ask(answerer, "The warranty lasts 24 months!").text == "The warranty lasts 24 months [1]"
 

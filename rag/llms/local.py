@@ -106,7 +106,7 @@ class LocalLLM:
             "return_progress": True,  # a sign of life from each batch, so that a long prompt can be cancelled
         }
         if grammar is not None:
-            body["grammar"] = grammar
+            body["grammar"] = sound(grammar)
         return self._pieces(*self._request([Message(m.role, sound(m.content)) for m in messages], body))
 
     def close(self) -> None:
