@@ -199,8 +199,9 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     draft.declined = False  # this part of the question has not been answered yet
     pieces = _supported(draft, question, passages, hits, by, llm, stream)
     piece = next(pieces, "")
-    if not piece and sure >= SURE and not draft.declined:
-        pieces = _in_their_words(draft, said, question, passages, hits, by)
+    if not piece and sure >= SURE and not draft.declined and _is_local(llm):
+        again = _in_their_words(llm, said, passages, question, settings.answer_tokens)
+        pieces = _supported(draft, question, passages, hits, by, llm, iter(again))
         piece = next(pieces, "")
     if piece:
         yield piece
@@ -210,24 +211,13 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
 
 
 def _in_their_words(
-    draft: Draft,
-    said: Sequence[Message],
-    question: str,
-    passages: Sequence[Passage],
-    hits: Sequence[Hit],
-    by: Answerer,
-) -> Iterator[str]:
-    """What a model on this machine says when it may only say what stands in a row in one of the sentences.
-
-    Nothing where it would hardly have said so itself.
-    """
-    llm = by.llm
+    llm: LLM, said: Sequence[Message], passages: Sequence[Passage], question: str, most: int
+) -> list[Piece]:
+    """What `llm` says when it may only say what stands in a row in one sentence; nothing that was forced on it."""
     grammar = in_a_row([p.text[a:b] for p in passages for a, b in sentences(p.text)], question)
-    if llm is None or not _is_local(llm) or not grammar:
-        return
-    written = list(llm.stream(said, max_tokens=by.settings.answer_tokens, grammar=grammar))
-    if all(math.exp(piece.logprobs.get(piece.text, -math.inf)) >= FORCED for piece in written if piece.text):
-        yield from _supported(draft, question, passages, hits, by, llm, iter(written))
+    pieces = list(llm.stream(said, max_tokens=most, grammar=grammar)) if grammar else []
+    meant = all(math.exp(p.logprobs.get(p.text, -math.inf)) >= FORCED for p in pieces if p.text)
+    return pieces if meant else []
 
 
 def _supported(

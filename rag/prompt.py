@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -13,7 +13,7 @@ from rag.errors import ConfigError
 from rag.evidence import Passage
 from rag.llms import LLM
 from rag.orders import neutral
-from rag.text import content_terms
+from rag.text import CJK, content_terms
 from rag.types import Message
 
 # Beside the package in a wheel, beside the folder `rag` in a checkout.
@@ -53,8 +53,7 @@ def _shown(passages: Sequence[Passage]) -> Iterator[str]:
         above = path
 
 
-_HAN = r"\u3400-\u9fff"
-_UNIT = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+(?:[.,:/'’-][^\W_{_HAN}]+)*|\S")
+_UNIT = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:[.,:/'’-][^\W_{CJK}]+)*|\S")
 _OPENS, _CLOSES = "“‘「『《$£€¥", "\"”’'」』》)]%°"
 
 
@@ -65,11 +64,12 @@ def in_a_row(texts: Iterable[str], question: str) -> str:
     """
     begins: list[str] = []
     rules: list[str] = []
+    asked = content_terms(question)
     for text in texts:
         units = list(_UNIT.finditer(text))
         for unit, after in zip_longest(units, units[1:]):
             said, name = unit.group(), f"u{len(rules)}"
-            if (said[0].isalnum() or said in _OPENS) and not _is_asked(text, unit, question):
+            if (said[0].isalnum() or said in _OPENS) and not _is_asked(unit, question, asked):
                 begins.append(name)
             rest = f"u{len(rules) + 1}" if after else ""
             if after and after.start() > unit.end():
@@ -80,11 +80,11 @@ def in_a_row(texts: Iterable[str], question: str) -> str:
     return "\n".join([f"root ::= {' | '.join(begins)}", *rules]) if begins else ""
 
 
-def _is_asked(text: str, unit: re.Match[str], question: str) -> bool:
-    """Whether what begins with `unit` are words of `question`: the same word, or three Chinese characters."""
+def _is_asked(unit: re.Match[str], question: str, asked: Set[str]) -> bool:
+    """Whether `unit` is one of the terms `asked` of `question`, or begins three characters in a row of it."""
     if unit.group().isascii():
-        return bool(content_terms(unit.group()) & content_terms(question))
-    return text[unit.start() : unit.start() + 3] in question
+        return bool(content_terms(unit.group()) & asked)
+    return unit.string[unit.start() : unit.start() + 3] in question
 
 
 def turns(name: str, **values: str) -> list[Message]:

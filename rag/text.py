@@ -16,9 +16,9 @@ TERMS = 1
 
 
 # Written without spaces between words: Han, kana and (for its bigrams) Hangul.
-_CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
-_CJK_CHAR = re.compile(rf"[{_CJK}]")
+CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*")
+_CJK_CHAR = re.compile(rf"[{CJK}]")
 _NOT_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
 _FOREIGN_SHARE = 0.1  # more than this share of a text's letters not Latin: it is not for a Latin model
 
