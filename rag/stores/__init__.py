@@ -55,6 +55,10 @@ class Store(Protocol):
         """
         ...
 
+    def rarities(self, terms: Sequence[str]) -> list[float]:
+        """How rare each term is among the chunks, in (0, 1]: its idf as a share of that of a term in none."""
+        ...
+
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from rag.stores.lexical import K1, MOST_TERMS, B, bound, idf
+from rag.stores.lexical import K1, MOST_TERMS, B, bound, idf, rarity
 
 _LONGEST = 200  # bytes of a term as an engine's key; engines limit what they index (PostgreSQL: 2,704 bytes)
 
@@ -17,8 +17,13 @@ def key(term: str) -> str:
 
 
 def distinct(terms: Sequence[str]) -> list[str]:
-    """The keys of `terms`, each once. A term with a NUL is in no chunk and no engine can be asked for it."""
-    return list(dict.fromkeys(key(term).replace("\0", " ") for term in terms))
+    """The keys of `terms`, each once."""
+    return list(dict.fromkeys(map(_askable, terms)))
+
+
+def _askable(term: str) -> str:
+    """The key of `term` in a search. A term with a NUL is in no chunk and no engine can be asked for it."""
+    return key(term).replace("\0", " ")
 
 
 def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> dict[str, float]:
@@ -31,6 +36,11 @@ def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> 
         keys = sorted((k for k in keys if frequencies.get(k)), key=lambda k: frequencies[k])[:MOST_TERMS]
     most = bound(total, [frequencies.get(k, 0) for k in keys])
     return {k: (K1 + 1) * idf(total, frequencies[k]) / most for k in keys if frequencies.get(k)}
+
+
+def rarities(terms: Sequence[str], frequencies: Mapping[str, int], total: int) -> list[float]:
+    """How rare each term is, in (0, 1], by how many of `total` chunks hold its key."""
+    return [rarity(total, frequencies.get(_askable(term), 0)) for term in terms]
 
 
 def saturation(average: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores.bm25 import distinct, saturation, weights
+from rag.stores.bm25 import distinct, rarities, saturation, weights
 from rag.stores.check import check_query
 from rag.stores.elasticsearch_db import EXACT, MOST, VERSION, State, connect, in_words, parse
 from rag.stores.elasticsearch_pipeline import definition, simulate
@@ -106,6 +106,12 @@ class ElasticsearchStore:
             return scored(client, state, query, min(n, MOST), 0)
 
         return self._read(search)
+
+    def rarities(self, terms: Sequence[str]) -> list[float]:
+        """How rare each term is among the chunks, in (0, 1]. Raises IndexMissing."""
+        return self._read(
+            lambda client, state: rarities(terms, self._count(client, state, distinct(terms)), state.chunks)
+        )
 
     def _count(self, client: Elasticsearch, state: State, keys: Sequence[str]) -> Mapping[str, int]:
         """How many chunks hold each term; what was counted is kept until the next commit."""

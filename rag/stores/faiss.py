@@ -100,6 +100,11 @@ class FaissStore:
             found = view.lexicon.best(db, terms, n, _allowed(db, view, where))
         return [Scored(*each) for each in found]
 
+    def rarities(self, terms: Sequence[str]) -> list[float]:
+        """How rare each term is among the chunks, in (0, 1]. Raises IndexMissing."""
+        with self._reading() as (db, view):
+            return view.lexicon.rarities(db, terms)
+
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order.
 

@@ -32,6 +32,11 @@ def idf(total: int, frequency: int) -> float:
     return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
+def rarity(total: int, frequency: int) -> float:
+    """The weight of a term as a share of what one that no chunk holds would have: in (0, 1], 1 in an empty index."""
+    return idf(total, frequency) / idf(total, 0)
+
+
 def bound(total: int, frequencies: Sequence[int]) -> float:
     """What BM25 cannot exceed for terms that so many of `total` chunks hold: it makes scores comparable."""
     return (K1 + 1) * sum(idf(total, frequency) for frequency in frequencies)
@@ -84,6 +89,11 @@ class Lexicon:
         rows, scores = scoring.best()
         scores = scores / bound(len(self._ids), list(counted.values()))
         return list(zip(self._ids[rows].tolist(), scores.tolist(), strict=True))
+
+    def rarities(self, db: sqlite3.Connection, terms: Sequence[str]) -> list[float]:
+        """How rare each term is among the chunks, in (0, 1]."""
+        counted = frequencies(db, self._segments, dict.fromkeys(terms))
+        return [rarity(len(self._ids), counted[term]) for term in terms]
 
     def _counted(self, db: sqlite3.Connection, terms: Sequence[str]) -> dict[str, int]:
         """`terms` without repetition, and how many chunks hold each; of more than MOST_TERMS, the rarest."""

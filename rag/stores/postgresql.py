@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores.bm25 import distinct, saturation, weights
+from rag.stores.bm25 import distinct, rarities, saturation, weights
 from rag.stores.check import check_query
 from rag.stores.glob import regex
 from rag.stores.manifest import from_json
@@ -116,6 +116,15 @@ class PostgresStore:
         )
         given = (a, b, list(weighed), list(weighed.values()), *values, n)
         return db.execute(statement, given).fetchall()
+
+    def rarities(self, terms: Sequence[str]) -> list[float]:
+        """How rare each term is among the chunks, in (0, 1]. Raises IndexMissing."""
+
+        def read(db: Connection) -> list[float]:
+            name, generation, total = _one(db, f"SELECT name, generation, chunks FROM {self._state}")  # noqa: S608
+            return rarities(terms, self._count(db, (name, generation), distinct(terms)), total)
+
+        return self._readers.read(read)
 
     def _count(self, db: Connection, generation: object, keys: Sequence[str]) -> Mapping[str, int]:
         """How many chunks hold each term; what was counted is kept until the next commit."""

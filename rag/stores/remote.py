@@ -102,6 +102,11 @@ class RemoteStore:
             asked[term_hash(key)] = max(weight, asked.get(term_hash(key), 0.0))
         return self._best_of(asked, n, where, state)
 
+    def rarities(self, terms: Sequence[str]) -> list[float]:
+        """How rare each term is among the chunks, in (0, 1]. Raises IndexMissing."""
+        state = self._state()
+        return bm25.rarities(terms, self._frequencies(state, bm25.distinct(terms)), state.chunks)
+
     def _best_of(self, asked: Mapping[int, float], n: int, where: Where | None, state: State) -> list[Scored]:
         """The `n` best by exact BM25: candidates are asked for until none left out can be among them.
 

@@ -185,6 +185,16 @@ class StoreContract:
     def test_a_repeated_term_counts_once(self, filled: Store) -> None:
         assert filled.lexical(["props"] * 5, 5) == filled.lexical(["props"], 5)
 
+    def test_a_term_is_the_rarer_the_fewer_chunks_hold_it(self, filled: Store) -> None:
+        every = filled.chunks([each.id for each in filled.dense(unit([1, 2, 3, 4])[0], 8)])
+        held = [set(chunk_terms(chunk)) for chunk in every]
+        asked = ["values", "props", "组件", "top", "nowhere", "values", "x\0y", "%"]
+        counts = [sum(term in has for has in held) for term in asked]
+        assert (counts[3], counts[4]) == (8, 0)
+        expected = [math.log(1 + (8.5 - n) / (n + 0.5)) / math.log(18) for n in counts]
+        assert filled.rarities(asked) == pytest.approx(expected)
+        assert filled.rarities([]) == []
+
     @pytest.mark.parametrize("hostile", ['"', "'", "*", "a OR b", "NEAR(a b)", "body:x", "x\0y", "-", "%", ""])
     def test_no_term_is_a_command(self, filled: Store, hostile: str) -> None:
         assert filled.lexical([hostile], 5) == []
