@@ -121,6 +121,15 @@ class TestLocalEngine:
         assert usage is not None
         assert usage.cached == usage.prompt - 1
 
+    def test_what_was_read_is_kept_while_another_prompt_is_read(self, local: LocalLLM) -> None:
+        rules = "Name the capital that is asked for, and nothing else: no sentence, no country, no full stop."
+        asked = [[Message("system", rules), Message("user", f"Which is {place}'s?")] for place in ("Peru", "Chad")]
+        list(local.stream(asked[0], max_tokens=1))
+        list(local.stream([Message("user", "Is the sea blue or is it green where you live?")], max_tokens=1))
+        usage = list(local.stream(asked[1], max_tokens=1))[-1].usage
+        assert usage is not None
+        assert usage.cached > local.count_tokens(rules)
+
     def test_a_long_prompt_can_be_closed_while_it_is_read(self, local: LocalLLM) -> None:
         answer = local.stream([Message("user", "lantern " * 5000)], max_tokens=1)
         reader = threading.Thread(target=lambda: list(answer))

@@ -28,6 +28,8 @@ Call = Callable[[str, Callable[[str], object]], None]
 """A request (JSON) and what is called with each event (JSON); returns when there are no more."""
 
 BATCH = 128  # tokens of the prompt that are read at a time: how soon a cancelled request stops
+KEPT = 128
+"""Mebibytes for what was read of other prompts: the rules and examples of answers, while a question is rewritten."""
 _MOST_THREADS = 16
 _BEAT = 0.1  # seconds
 _SOCKET_PATH_BYTES = 100  # macOS takes 104, Linux 108, the end included
@@ -59,7 +61,7 @@ def _params(xllamacpp: ModuleType, path: Path, context_tokens: int) -> Any:
     # Read into memory rather than mapped: the weights are rearranged for the processor's vector unit, and
     # a mapped file would lie in memory beside the rearranged copy (1.9 GB instead of 1.35).
     params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
-    params.cache_ram_mib = params.n_ctx_checkpoints = 0  # one conversation's prefix is kept: the last one
+    params.cache_ram_mib, params.n_ctx_checkpoints = KEPT, 0
     params.warmup = params.fit_params = False
     params.verbosity = -1  # nothing on stderr
     params.offline = True

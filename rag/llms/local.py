@@ -25,7 +25,7 @@ class LocalLLM:
     """A GGUF model run by llama.cpp on this machine. `tests/contracts/llm.py` is its contract.
 
     Safe to use from several threads: requests are answered one after the other. A prompt that begins
-    like the one before is read from where they part (`Usage.cached`). The log-probabilities are the
+    like one read lately is read from where they part (`Usage.cached`). The log-probabilities are the
     model's own, before a grammar forbids tokens; "" stands for the end of the answer.
     """
 
