@@ -16,6 +16,7 @@ LONGEST = 500
 _MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
 ASKING = re.compile(r"什么|谁|哪|几|多少|多[长久大高重远快]|何|怎|如何|为什么")
 ASKS_FOR = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
+_ASIDE = re.compile(r"\s*[(（][^()（）]*[)）]$")
 _LINK_ZH = re.compile(r"^[，,：:\s]*(?:的?[是为]|了)?[，,：:\s]*")
 
 
@@ -48,9 +49,11 @@ def shortened(claim: str, question: str) -> str:
 
     A Chinese question is a statement with a gap, and an answer stands where the question's word stands: to
     "甲由什么组成？", "甲由乙组成。" says "乙". To "In what century …?", "the 20th century" says "the 20th", and to
-    "What is the hall called?", "The hall is called Red House" says "Red House".
+    "What is the hall called?", "The hall is called Red House" says "Red House". An aside in brackets at its end
+    ("Red House (1859)") is left out.
     """
     said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
+    said = _ASIDE.sub("", said) or said
     gaps = [match.start() for match in ASKING.finditer(asked)]
     start, gap = max(((_taken_up(said, asked[:gap]), gap) for gap in gaps), default=(0, 0))
     if start < 2:
@@ -96,7 +99,7 @@ def _is_clause(text: str) -> bool:
 
 
 _KIND = re.compile(
-    r"\b(?:what|which)\s+(?:(?:type|kind|sort|form)s?\s+of\s+)?([a-z]+)(?:[ -]([a-z]+))?", re.IGNORECASE
+    r"\b(?:what|which|how\s+many)\s+(?:(?:type|kind|sort|form)s?\s+of\s+)?([a-z]+)(?:[ -]([a-z]+))?", re.IGNORECASE
 )
 _KIND_ZH = re.compile(r"(?:什么|哪[儿里]?)(?:一?[个种家座位所部款条项类颗])?的?((?!而|时候)[\u4e00-\u9fff]{2,4})")
 
