@@ -29,7 +29,7 @@ Call = Callable[[str, Callable[[str], object]], None]
 
 BATCH = 128  # tokens of the prompt that are read at a time: how soon a cancelled request stops
 KEPT = 128
-"""Mebibytes for what was read of other prompts: the rules and examples of answers, while a question is rewritten."""
+"""Mebibytes for what was read of other prompts: an answer's rules and examples, while a question is rewritten."""
 _MOST_THREADS = 16
 _BEAT = 0.1  # seconds
 _SOCKET_PATH_BYTES = 100  # macOS takes 104, Linux 108, the end included

@@ -33,7 +33,7 @@ def idf(total: int, frequency: int) -> float:
 
 
 def rarity(total: int, frequency: int) -> float:
-    """The weight of a term as a share of what one that no chunk holds would have: in (0, 1], 1 in an empty index."""
+    """The weight of a term as a share of what one that no chunk holds would have, in (0, 1]."""
     return idf(total, frequency) / idf(total, 0)
 
 
