@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from rag.confidence import confidence, coverage, doubt, floor, lead
+from rag.confidence import confidence, doubt, floor, signs
 from rag.config import Settings
 from rag.conflict import settle
 from rag.draft import Draft
@@ -99,6 +99,12 @@ class Answerer:
             yield draft.text
         yield draft.finish()
 
+    def get_ready(self, tongue: str) -> None:
+        """Let a model on this machine read what prompts in `tongue` begin with: a question then waits for less."""
+        if self.llm is not None and _is_local(self.llm):
+            for _ in self.llm.stream(messages("", (), tongue), max_tokens=1):
+                pass
+
     def _parts(self, draft: Draft, query: str, where: Where | None, context: Sequence[str]) -> Iterator[str]:
         """The answer to each part of a question, from what is found for it."""
         asked = parts(query)
@@ -181,7 +187,6 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     """
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
-    ahead = lead(question, hits)
     budget, within = reading(llm, settings.context_tokens)
     passages = select(hits, question, by.embedder, budget, llm.count_tokens, within)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
@@ -189,9 +194,9 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     stream, first = _peeked(llm.stream(said, max_tokens=settings.answer_tokens))
     sure = 0.0
     if (doubted := doubt(first.logprobs, _NONE)) is not None:
-        covered = coverage(question, passages)
+        found = signs(question, hits, passages, by.embedder, by.store)
         foreign = language(question) != language(draft.question)
-        sure = confidence(hits[0].score, ahead, covered, doubted, script(question), foreign)
+        sure = confidence(found, doubted, script(question), foreign)
         draft.confidence = max(sure, draft.confidence or 0.0)
         if sure < settings.strictness:
             return

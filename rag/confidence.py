@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from rag.embedders import Embedder
 from rag.evidence import Passage
+from rag.stores import Store
 from rag.text import content_terms, passage, script, sentences
 from rag.types import Hit
 
-__all__ = ["confidence", "coverage", "doubt", "floor", "lead"]
+__all__ = ["Signs", "confidence", "doubt", "floor", "lead", "signs"]
 
-# Logistic models of the best hit's score, of its lead over the next, of how much of the question stands together
-# in the evidence, and of the model's own doubt (as log odds), fitted on questions asked once with their documents
-# and once without them: at 0.5 both mistakes weigh the same. Scores of other scripts than Latin come from another
-# embedder and are lower for the same worth. Across languages no words are shared, and the score is lower still.
-BIAS, SCORE, LEAD, COVERAGE, DOUBT = -6.05, 2.78, 13.9, 5.5, -0.58
-OTHER_SCRIPT = 0.68
+# Logistic models of what was found (see `Signs`) and of the model's own doubt (as log odds), fitted on questions
+# asked once with their documents and once without them: at 0.5 both mistakes weigh the same. Scores of other
+# scripts than Latin come from another embedder and are lower for the same worth. Across languages no words are
+# shared, and the score is all there is.
+BIAS, LEAD, CLOSENESS, RARITY, MISSING, DOUBT = -8.0, 12.0, 4.4, 10.6, -6.5, -0.58
+OTHER_SCRIPT = 2.1
 TRANSLATED = -0.85  # what a small model makes of a question in another language is not always that question
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
 _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
-_TOGETHER = 2
-"""Sentences in a row in which the question's words must stand."""
 _RIVAL = 0.6
 """A hit with this share of the question's terms may answer as well: that it is near tells nothing."""
 _MOST_LEAD, _NO_RIVAL = 0.15, 0.07
 """A greater lead says no more; where no hit is a stranger to the question, it is taken for a middling one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a search says of whether the documents answer.
+
+    `score` is the best hit's, `lead` how far it stands out. `closeness` is how much of the question one sentence
+    has, by meaning and by words, in [-1, 2]; None where no passage is in the question's script. `rarity` is the
+    mean of its terms' in [0, 1], and `missing` the share of that which no single chunk has.
+    """
+
+    score: float
+    lead: float
+    closeness: float | None
+    rarity: float
+    missing: float
 
 
 def floor(strictness: float) -> float:
@@ -34,20 +51,35 @@ def floor(strictness: float) -> float:
     return 0.2 * strictness
 
 
-def confidence(
-    score: float, ahead: float, covered: float | None, doubted: float, written: str, translated: bool = False
-) -> float:
+def signs(
+    question: str, hits: Sequence[Hit], passages: Sequence[Passage], embedder: Embedder, store: Store
+) -> Signs:
+    """What `hits`, at least one, and the `passages` taken from them say.
+
+    A rare term counts for more: where the documents have a question's common words alone, they do not answer it.
+    """
+    asked = sorted(content_terms(question))
+    weights = dict(zip(asked, store.rarities(asked), strict=True))
+    held = max(_share(weights, passage(hit.chunk)) for hit in hits)
+    foreign = passages and all(script(p.text) != script(question) for p in passages)
+    close = None if foreign else _closeness(question, passages, embedder, weights)
+    rarity = sum(weights.values()) / max(len(weights), 1)
+    return Signs(hits[0].score, lead(question, hits), close, rarity, 1 - held)
+
+
+def confidence(found: Signs, doubted: float, written: str, translated: bool = False) -> float:
     """The probability in [0, 1] that the documents answer.
 
-    `score` is the best hit's, `ahead` what `lead` says, `covered` what `coverage` says, `doubted` what `doubt`
-    says, and `written` the question's `script`; `translated` is one that was asked in another language.
+    `doubted` is what `doubt` says, and `written` the question's `script`; `translated` is one that was asked in
+    another language.
     """
     doubted = min(max(doubted, _LEAST), 1 - _LEAST)
     odds = math.log(doubted / (1 - doubted))
-    if covered is None:
-        return _logistic(ACROSS_BIAS + ACROSS_SCORE * score + ACROSS_DOUBT * odds)
+    if found.closeness is None:
+        return _logistic(ACROSS_BIAS + ACROSS_SCORE * found.score + ACROSS_DOUBT * odds)
     bias = BIAS + (OTHER_SCRIPT if written == "other" else 0.0) + (TRANSLATED if translated else 0.0)
-    return _logistic(bias + SCORE * score + LEAD * ahead + COVERAGE * covered + DOUBT * odds)
+    near = LEAD * found.lead + CLOSENESS * found.closeness + RARITY * found.rarity + MISSING * found.missing
+    return _logistic(bias + near + DOUBT * odds)
 
 
 def lead(question: str, hits: Sequence[Hit]) -> float:
@@ -64,24 +96,22 @@ def lead(question: str, hits: Sequence[Hit]) -> float:
     return _NO_RIVAL
 
 
-def coverage(question: str, passages: Sequence[Passage]) -> float | None:
-    """The share of the question's terms that stand together in one place of `passages`, at best.
+def _closeness(
+    question: str, passages: Sequence[Passage], embedder: Embedder, weights: Mapping[str, float]
+) -> float:
+    """The best sentence's cosine to `question` and, with its headings, its share of the question's terms."""
+    said = [(p.text[a:b], p.chunk.heading) for p in passages for a, b in sentences(p.text)]
+    if not said:
+        return 0.0
+    near = embedder.embed_documents([text for text, _ in said]) @ embedder.embed_queries([question])[0]
+    shares = [_share(weights, " ".join((*above, text))) for text, above in said]
+    return max(float(cosine) + share for cosine, share in zip(near, shares, strict=True))
 
-    None where no passage is in the question's script: the words of one are not those of the other.
-    """
-    if passages and all(script(p.text) != script(question) for p in passages):
-        return None
-    asked = content_terms(question)
-    places = (place for p in passages for place in _places(p))
-    return max((len(asked & content_terms(place)) / max(len(asked), 1) for place in places), default=0.0)
 
-
-def _places(shown: Passage) -> list[str]:
-    """Sentences in a row, each under its headings."""
-    spans = sentences(shown.text)
-    under = " ".join(shown.chunk.heading)
-    ends = [spans[min(i + _TOGETHER, len(spans)) - 1][1] for i in range(len(spans))]
-    return [f"{under}\n{shown.text[start:end]}" for (start, _), end in zip(spans, ends, strict=True)]
+def _share(weights: Mapping[str, float], text: str) -> float:
+    """The share of the terms that `text` has, by weight."""
+    held = content_terms(text)
+    return sum(weight for term, weight in weights.items() if term in held) / (sum(weights.values()) or 1.0)
 
 
 def doubt(likeliest: Mapping[str, float], refusals: tuple[str, ...]) -> float | None:

@@ -35,10 +35,10 @@ def render(name: str, **values: str) -> str:
 
 
 def messages(question: str, passages: Sequence[Passage], tongue: str) -> list[Message]:
-    """What is said to the model, in the language `tongue`: the rules, then the passages, the question."""
+    """What is said to the model, in the language `tongue`: rules and examples, then the passages, the question."""
     shown = "\n".join(_shown(passages))
     return [
-        Message("system", render(f"answer.{tongue}")),
+        *turns(f"answer.{tongue}"),
         Message("user", render(f"question.{tongue}", passages=shown, question=question)),
     ]
 

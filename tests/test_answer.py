@@ -388,3 +388,16 @@ def test_where_only_orders_were_found_a_sure_model_is_not_believed(tmp_path: Pat
     assert answer.refused
     assert answer.confidence is not None
     assert answer.confidence >= SURE
+
+
+def test_a_model_on_this_machine_reads_the_rules_before_the_first_question(answerer: Answerer) -> None:
+    local, remote = ScriptedLLM(id="local:test"), ScriptedLLM()
+    for llm in (local, remote):
+        replace(answerer, llm=llm).get_ready("en")
+    replace(answerer, llm=None).get_ready("en")
+    assert (local.limits, local.open, remote.prompts) == ([1], 0, [])
+    *_, answer = replace(answerer, llm=local).stream(QUESTION)
+    assert isinstance(answer, Answer)
+    read, asked = local.prompts
+    assert asked.startswith(read[: read.rindex("Passages:")])
+    assert "NONE" in read

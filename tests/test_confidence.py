@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from rag.confidence import confidence, coverage, doubt, lead
+from rag.confidence import Signs, confidence, doubt, lead, signs
+from rag.embedders.hashed import HashedEmbedder
 from rag.evidence import Passage
+from rag.stores import Store
 from rag.types import Chunk, Hit
 
 NONE = ("NONE", "无")
@@ -33,23 +38,64 @@ def test_doubt_is_the_weight_of_refusals_among_first_tokens(
     assert doubt(likeliest, NONE) == (None if expected is None else pytest.approx(expected))
 
 
-def test_coverage_counts_terms_that_stand_together() -> None:
-    question = "How long is the warranty of the Tern?"  # long, warranty, tern
-    apart = passage("The Tern is a machine. It is red. It has a pump. A warranty is a promise.")
-    assert coverage(question, [apart]) == pytest.approx(1 / 3)
-    assert coverage(question, [passage("The Tern is new. Its warranty is two years.")]) == pytest.approx(2 / 3)
-    assert coverage(question, [passage("The warranty is two years.", ("Tern",))]) == pytest.approx(2 / 3)
-    assert coverage(question, []) == 0.0
+class Rare:
+    """A store in which the words of `common` are half as rare as all others."""
+
+    def __init__(self, *common: str) -> None:
+        self._common = common
+
+    def rarities(self, terms: Sequence[str]) -> list[float]:
+        return [0.5 if term in self._common else 1.0 for term in terms]
+
+
+def seen(question: str, *texts: str, heading: tuple[str, ...] = (), common: Sequence[str] = ()) -> Signs:
+    """What is seen where each of `texts` is a hit and all of it is read."""
+    passages = [passage(text, heading) for text in texts]
+    found = [Hit(rank, 0.5, p.chunk) for rank, p in enumerate(passages, start=1)]
+    return signs(question, found, passages, HashedEmbedder(), cast(Store, Rare(*common)))
+
+
+QUESTION = "How long is the warranty of the Tern?"  # long, warranty, tern
+
+
+def test_closeness_is_one_sentences_and_its_headings() -> None:
+    apart = seen(QUESTION, "The Tern is a machine. It is red. It has a pump. A warranty is a promise.").closeness
+    together = seen(QUESTION, "It is red. The warranty of the Tern lasts two years.").closeness
+    below = seen(QUESTION, "It is red. The warranty lasts two years.", heading=("Tern",)).closeness
+    assert apart is not None
+    assert together is not None
+    assert below is not None
+    assert apart < below <= together < 2
+    embed = HashedEmbedder().embed_documents
+    only = embed(["Tern."]) @ embed([QUESTION])[0]
+    assert seen(QUESTION, "Tern.").closeness == pytest.approx(only[0] + 1 / 3)
+    assert seen(QUESTION, "Tern.", common=["tern"]).closeness == pytest.approx(only[0] + 0.2)
+
+
+def test_what_no_chunk_has_is_missing_by_its_rarity() -> None:
+    assert seen(QUESTION, "The warranty of the Tern is long.").missing == pytest.approx(0)
+    assert seen(QUESTION, "The Tern.", "A long warranty.").missing == pytest.approx(1 / 3)
+    assert seen(QUESTION, "The Tern.", "A long warranty.", common=["long", "warranty"]).missing == pytest.approx(
+        0.5
+    )
+    assert seen(QUESTION, "The Heron.").missing == pytest.approx(1)
+    assert seen("What is it?", "The Heron.").missing == 1
+
+
+def test_the_rarity_is_the_mean_of_the_questions_terms() -> None:
+    assert seen(QUESTION, "The Heron.").rarity == pytest.approx(1)
+    assert seen(QUESTION, "The Heron.", common=["long"]).rarity == pytest.approx(5 / 6)
+    assert seen("What is it?", "The Heron.").rarity == 0
 
 
 def test_a_translated_question_needs_more() -> None:
-    found = confidence(0.5, 0.1, 0.8, 0.1, "latin")
-    assert confidence(0.5, 0.1, 0.8, 0.1, "latin", translated=True) < found
+    found = Signs(0.5, 0.1, 1.2, 0.6, 0.2)
+    assert confidence(found, 0.1, "latin", translated=True) < confidence(found, 0.1, "latin")
 
 
-def test_across_languages_coverage_says_nothing() -> None:
-    assert coverage("保修期多久？", [passage("The warranty is two years.")]) is None
-    assert coverage("保修期多久？", [passage("The warranty is two years."), passage("保修期两年。")]) is not None
+def test_across_languages_closeness_says_nothing() -> None:
+    assert seen("保修期多久？", "The warranty is two years.").closeness is None
+    assert seen("保修期多久？", "The warranty is two years.", "保修期两年。").closeness is not None
 
 
 def hits(*found: tuple[float, str]) -> list[Hit]:
@@ -76,16 +122,13 @@ def test_a_lead_is_bounded_and_nothing_to_compare_with_is_neither_good_nor_bad()
 
 
 def test_confidence_rises_with_what_was_found_and_falls_with_doubt() -> None:
-    assert (
-        0
-        < confidence(0.1, 0.05, 0.2, 0.5, "latin")
-        < confidence(0.5, 0.05, 0.2, 0.5, "latin")
-        < confidence(0.5, 0.15, 0.2, 0.5, "latin")
-        < confidence(0.5, 0.15, 0.9, 0.5, "latin")
-        < 1
-    )
-    assert confidence(0.3, 0.05, 0.5, 0.9, "latin") < confidence(0.3, 0.05, 0.5, 0.1, "latin")
-    assert confidence(0.3, 0.05, None, 0.9, "latin") < 0.5 < confidence(0.3, 0.05, None, 0.01, "latin")
-    assert confidence(0.3, 0.05, 0.5, 0.1, "latin") < confidence(0.3, 0.05, 0.5, 0.1, "other")
-    assert confidence(0.3, 0.05, 0.5, 0.0, "latin") < 1
-    assert confidence(0.3, 0.05, 0.5, 1.0, "latin") > 0
+    found = Signs(0.3, 0.05, 0.9, 0.6, 0.5)
+    sure = confidence(found, 0.1, "latin")
+    assert 0 < sure < 1
+    better = {"lead": 0.15, "closeness": 1.4, "rarity": 0.7, "missing": 0.1}
+    for name, value in better.items():
+        assert confidence(replace(found, **{name: value}), 0.1, "latin") > sure, name
+    assert confidence(found, 0.9, "latin") < sure < confidence(found, 0.1, "other")
+    assert 0 < confidence(found, 1.0, "latin") < sure < confidence(found, 0.0, "latin") < 1
+    across = Signs(0.3, 0.05, None, 0.6, 1.0)
+    assert confidence(across, 0.9, "latin") < 0.5 < confidence(across, 0.01, "latin")

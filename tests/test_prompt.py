@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -63,16 +64,24 @@ def test_passages_stand_under_their_chunk_and_headings_where_they_change() -> No
     more = Chunk("manual.md", "It needs oil.", 40, 53, heading=("Parts", "Pump"))
     lamp = Chunk("manual.md", "Lamp: 5 W.", 60, 70, heading=("Parts", "Lamp"))
     shown = [Passage(pump, 0, 18), Passage(pump, 30, 38), Passage(more, 40, 53), Passage(lamp, 60, 70)]
-    rules, asked = messages("Which oil?", shown, "en")
-    assert rules.role == "system"
-    assert asked.content.splitlines()[1:6] == [
+    *_, asked = messages("Which oil?", shown, "en")
+    assert asked.content.splitlines() == [
+        "Passages:",
         "[1] (Parts > Pump) The pump is small.",
         "It hums.",
         "[2] It needs oil.",
         "[3] (Parts) Lamp: 5 W.",
-        "",
+        "Question: Which oil?",
+        "Answer:",
     ]
-    assert "Question: Which oil?" in asked.content
+
+
+def test_examples_are_asked_as_questions_are() -> None:
+    shape = re.compile(r"Passages:\n(?:\[\d\] .+\n)+Question: .+\?\nAnswer:")
+    rules, *examples, asked = messages("Which oil?", [Passage(Chunk("a.md", "Oil.", 0, 4), 0, 4)], "en")
+    assert [message.role for message in (rules, *examples)] == ["system", *["user", "assistant"] * 4]
+    assert all(shape.fullmatch(message.content) for message in (*examples[::2], asked))
+    assert "NONE" in [message.content for message in examples[1::2]]
 
 
 def test_turns_are_paragraphs_whatever_is_put_in() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from rag.cli.screen import (
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
+    from rag.answer import Answerer
     from rag.api import RAG
     from rag.chat import Chat
 
@@ -109,13 +111,23 @@ def chat(
 ) -> None:
     with _open(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         conversation = rag.chat()
-        lines = _typed() if sys.stdin.isatty() and sys.stdout.isatty() else _piped()
+        if typed := sys.stdin.isatty() and sys.stdout.isatty():
+            threading.Thread(target=_get_ready, args=(conversation.answerer,), daemon=True).start()
+        lines = _typed() if typed else _piped()
         for line in lines:
             try:
                 if not _turn(rag, conversation, line.strip(), show_asked):
                     break
             except KeyboardInterrupt:
                 click.echo(say("\n(stopped)", "\n（已停止）"))
+
+
+def _get_ready(answerer: Answerer) -> None:
+    """What a model can do while the first question is typed."""
+    from rag.errors import RagError
+
+    with suppress(RagError):  # whatever is wrong is told when a question is asked
+        answerer.get_ready(say("en", "zh"))
 
 
 def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
