@@ -15,8 +15,8 @@ from rag.types import Hit
 __all__ = ["Signs", "confidence", "doubt", "floor", "lead", "signs"]
 
 # Logistic models of what was found (see `Signs`) and of the model's own doubt (as log odds), fitted on questions
-# asked once with their documents and once without them: at 0.5 both mistakes weigh the same. Scores of other
-# scripts than Latin come from another embedder and are lower for the same worth. Across languages no words are
+# asked once with their documents and once without them: at 0.5 both mistakes weigh the same. Cosines of other
+# scripts than Latin come from another model and are lower for the same worth. Across languages no words are
 # shared, and the score is all there is.
 BIAS, LEAD, CLOSENESS, RARITY, MISSING, DOUBT = -7.26, 7.9, 3.17, 7.8, -6.25, -0.59
 OTHER_SCRIPT = 2.7

@@ -19,12 +19,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from contracts.llm import CAPITAL, FORGED, STORY, LLMContract
+from contracts.llm import CAPITAL, FORGED, SEA, STORY, LLMContract
 from pydantic import SecretStr
 from servers import LLAMA, running
 
 from rag.errors import ConfigError, LLMError, ModelError
-from rag.llms import load_llm
+from rag.llms import LLM, load_llm
 from rag.llms.gguf import read_header
 from rag.llms.llamacpp import start
 from rag.llms.local import DEFAULT_MODEL, LocalLLM
@@ -62,15 +62,24 @@ def local(weights: Path) -> Iterator[LocalLLM]:
     llm.close()
 
 
+class LocalContract(LLMContract):
+    def test_the_same_questions_have_the_same_answers(self, llm: LLM) -> None:
+        """Once all have been read: what was read is kept, and rounds otherwise than what is read anew."""
+        list(llm.stream(CAPITAL, max_tokens=1))
+        for _ in range(2):
+            list(llm.stream(SEA, max_tokens=10))
+        super().test_the_same_questions_have_the_same_answers(llm)
+
+
 @pytest.mark.models
-class TestLocal(LLMContract):
+class TestLocal(LocalContract):
     @pytest.fixture
     def llm(self, local: LocalLLM) -> LocalLLM:
         return local
 
 
 @pytest.mark.models
-class TestLocalByItsOwnTemplate(LLMContract):
+class TestLocalByItsOwnTemplate(LocalContract):
     """As for models whose template is not ChatML: the engine fills in the one inside the file."""
 
     @pytest.fixture
