@@ -30,13 +30,14 @@ def reciprocal_rank(ranked: Sequence[str], relevant: Mapping[str, float], k: int
     return next((1 / (i + 1) for i, d in enumerate(ranked[:k]) if relevant.get(d, 0.0) > 0), 0.0)
 
 
-def answer_tokens(text: str) -> list[str]:
+def answer_tokens(text: str, *, punctuation: str = "") -> list[str]:
     """The tokens that EM and F1 compare: English words without articles, Chinese characters.
 
+    `punctuation` is what stands in its place: nothing, so that "1,200" and "A-team" are a token each.
     Source: the normalisation of SQuAD's and CMRC 2018's evaluation scripts.
     """
     plain = normalise(text)
-    plain = "".join(" " if c in string.punctuation or re.match(r"[^\w\s]", c) else c for c in plain)
+    plain = "".join(punctuation if c in string.punctuation or re.match(r"[^\w\s]", c) else c for c in plain)
     if language(text) == "en":
         plain = re.sub(r"\b(a|an|the)\b", " ", plain)
     return re.findall(
@@ -60,6 +61,10 @@ def _f1(got: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def contains(text: str, golds: Sequence[str]) -> bool:
-    """Whether the tokens of one of `golds` stand in `text` in a row."""
-    haystack = f" {' '.join(answer_tokens(text))} "
-    return any(f" {' '.join(answer_tokens(gold))} " in haystack for gold in golds if answer_tokens(gold))
+    """Whether the words of one of `golds` stand in `text` in a row, punctuation aside ("six" in "six-time")."""
+    haystack = _row(text)
+    return any(_row(gold) in haystack for gold in golds if _row(gold).strip())
+
+
+def _row(text: str) -> str:
+    return f" {' '.join(answer_tokens(text, punctuation=' '))} "

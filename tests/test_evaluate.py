@@ -51,8 +51,8 @@ def test_reciprocal_rank() -> None:
     ("text", "tokens"),
     [
         ("The Denver Broncos!", ["denver", "broncos"]),
-        ("an A-team, a theory", ["team", "theory"]),
-        ("$1,200.50", ["1", "200", "50"]),
+        ("an A-team, a theory", ["ateam", "theory"]),
+        ("$1,200.50", ["120050"]),
         ("二十四个月。", list("二十四个月")),
         ("２０２２年的 World Cup", ["2022", "年", "的", "world", "cup"]),
         ("“the” 猫", ["the", "猫"]),
@@ -84,5 +84,6 @@ def test_f1() -> None:
 def test_contains() -> None:
     assert contains("It lasts 24 months, they say.", ["24 months"])
     assert not contains("It lasts 124 months.", ["24 months"])
+    assert contains("She was a six-time champion.", ["six"])
     assert contains("保修期为二十四个月。", ["12 个月", "二十四个月"])
     assert not contains("anything", ["", "..."])
