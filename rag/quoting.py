@@ -48,14 +48,15 @@ def shortened(claim: str, question: str) -> str:
     """`claim` without what `question` says itself: the rest of its sentence, the kind of thing that it asks for.
 
     A Chinese question is a statement with a gap, and an answer stands where the question's word stands: to
-    "甲由什么组成？", "甲由乙组成。" says "乙". To "In what century …?", "the 20th century" says "the 20th", and to
-    "What is the hall called?", "The hall is called Red House" says "Red House". An aside in brackets at its end
-    ("Red House (1859)") is left out.
+    "甲由什么组成？", "甲由乙组成。" says "乙", and to "甲做什么？", "甲乙。" does. To "In what century …?", "the 20th
+    century" says "the 20th", and to "What is the hall called?", "The hall is called Red House" says "Red House".
+    An aside in brackets at its end ("Red House (1859)") is left out.
     """
     said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
     said = _ASIDE.sub("", said) or said
     gaps = [match.start() for match in ASKING.finditer(asked)]
-    start, gap = max(((_taken_up(said, asked[:gap]), gap) for gap in gaps), default=(0, 0))
+    taken = [(_taken_up(said, asked[:end]), gap) for gap in gaps for end in (gap, max(gap - 1, 0))]
+    start, gap = max(taken, default=(0, 0))
     if start < 2:
         return _without_kind(_without_echo(said, asked), asked)
     rest = said[start:]
@@ -65,11 +66,13 @@ def shortened(claim: str, question: str) -> str:
 
 _WORD = re.compile(r"[^\W_]+(?:['’.,-][^\W_]+)*")
 _LINKS = frozenset(
-    "a an and are as at be because been by did do does for from had has have in is it its of on that the their"
-    " they this to was were when which who with".split()
+    terms(
+        "a an and are as at be because been by did do does for from had has have in is it its of on that the their"
+        " they this to was were when which who with"
+    )
 )
 _STEM = 5
-"""Letters that two forms of an English word share ("facilitate", "facilitated")."""
+"""Letters that two forms of an English word share ("long", "length" apart)."""
 
 
 def _without_echo(said: str, asked: str) -> str:
@@ -105,11 +108,15 @@ _KIND_ZH = re.compile(r"(?:什么|哪[儿里]?)(?:一?[个种家座位所部款�
 
 
 def _without_kind(said: str, asked: str) -> str:
-    """`said` without the noun at its end that the question has after "what" or 什么; names keep theirs."""
+    """`said` without the noun at its end that the question has after "what" or 什么.
+
+    Names keep theirs ("Leeds University"), and Chinese numbers (1970年代).
+    """
     kinds = [f"{gap}{kind}" for one, two in _KIND.findall(asked) for kind in (f"{one} {two}", one) for gap in " -"]
     kinds += [words[:n] for words in _KIND_ZH.findall(asked) for n in range(len(words), 1, -1)]
     shorter = (said.removesuffix(kind).rstrip(" -的") for kind in kinds if said.endswith(kind))
-    return next(filter(None, shorter), said)
+    english = language(said) == "en"
+    return next((short for short in shorter if short and (english or not short[-1].isdigit())), said)
 
 
 _DIGITS = re.compile(r"(?<![\w.,])\d+(?:st|nd|rd|th)?(?![\w]|[.,]\d)")

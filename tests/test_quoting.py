@@ -21,6 +21,8 @@ from rag.quoting import LONGEST, as_written, quotation, shortened, without_marke
         ("Leeds University", "Which university is it?", "Leeds University"),
         ("century", "In what century was it?", "century"),
         ("白鹭二号卫星", "用的是什么卫星？", "白鹭二号"),
+        ("1970年代", "在什么年代建成？", "1970年代"),
+        ("船长决定返航。", "船长决定做什么？", "返航"),
         ("以准时而闻名", "以什么而闻名？", "以准时而闻名"),
         ("450 square miles", "How many square miles does the moor cover?", "450"),
         ("Red House (1859)", "What is the hall called?", "Red House"),
@@ -55,7 +57,7 @@ def test_a_quotation_beside_few_words() -> None:
 
 
 def test_a_long_quotation_is_cut() -> None:
-    assert len(quotation("word", "many other words " * 100, 0.5)) == LONGEST + 3
+    assert len(quotation("claim", "many other words " * 100, 0.5)) == LONGEST + 3
 
 
 def test_markers() -> None:
