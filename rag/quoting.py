@@ -48,9 +48,9 @@ def shortened(claim: str, question: str) -> str:
     """`claim` without what `question` says itself: the rest of its sentence, the kind of thing that it asks for.
 
     A Chinese question is a statement with a gap, and an answer stands where the question's word stands: to
-    "甲由什么组成？", "甲由乙组成。" says "乙", and to "甲做什么？", "甲乙。" does. To "In what century …?", "the 20th
-    century" says "the 20th", and to "What is the hall called?", "The hall is called Red House" says "Red House".
-    An aside in brackets at its end ("Red House (1859)") is left out.
+    "甲由什么组成？", "甲由乙组成。" says "乙", and to "甲做什么？", "甲乙。" does. To "In what century …?", "the
+    20th century" says "the 20th", and to "What is the hall called?", "The hall is called Red House" says "Red
+    House". An aside in brackets at its end ("Red House (1859)") is left out.
     """
     said, asked = claim.strip().rstrip(" .。"), question.strip().rstrip(" ？?。")
     said = _ASIDE.sub("", said) or said
