@@ -61,7 +61,7 @@ def search(work: Path, n: int) -> dict[str, float]:
     from rag.retrieve import Weights
     from rag.retrieve import search as fused
     from rag.stores.faiss import FaissStore
-    from rag.text import terms
+    from rag.text import search_terms
 
     questions = json.loads((work / "pieces.json").read_text(encoding="utf-8"))[1]
     embedder = load_embedder("bilingual")
@@ -70,7 +70,7 @@ def search(work: Path, n: int) -> dict[str, float]:
     began = time.perf_counter()
     store = FaissStore(_folder(work, n))
     store.dense(vectors[0], 10)
-    store.lexical(terms(questions[0]), 10)
+    store.lexical(search_terms(questions[0]), 10)
     opened = time.perf_counter() - began
     weights = Weights(Settings().dense_weight_latin, Settings().dense_weight_other)
 
@@ -78,7 +78,7 @@ def search(work: Path, n: int) -> dict[str, float]:
         marks = [time.perf_counter()]
         for step in (
             lambda: store.dense(embedder.embed_queries([question])[0], 100),
-            lambda: store.lexical(terms(question), 100),
+            lambda: store.lexical(search_terms(question), 100),
         ):
             step()
             marks.append(time.perf_counter())
@@ -153,13 +153,13 @@ def change(work: Path, n: int) -> dict[str, float]:
     from grown import grown
 
     from rag.stores.faiss import FaissStore
-    from rag.text import terms
+    from rag.text import search_terms
     from rag.types import Chunk
 
     texts, vectors = next(grown(work, 5000))
     store = FaissStore(_folder(work, n))
     store.dense(vectors[0], 10)
-    store.lexical(terms(texts[0]), 10)
+    store.lexical(search_terms(texts[0]), 10)
     manifest = store.manifest()
     documents = store.documents()
     assert manifest is not None
@@ -175,7 +175,7 @@ def change(work: Path, n: int) -> dict[str, float]:
         written.append(time.perf_counter() - began)
         began = time.perf_counter()
         store.dense(vectors[i], 10)
-        store.lexical(terms(texts[i]), 10)
+        store.lexical(search_terms(texts[i]), 10)
         read.append(time.perf_counter() - began)
     return {
         "change_ms": 1000 * float(np.median(written)),

@@ -22,7 +22,7 @@ import numpy as np
 
 from rag import RAG
 from rag.stores import Store, open_store
-from rag.text import TERMS, terms
+from rag.text import TERMS, search_terms
 from rag.types import Chunk, Document, Manifest, Vectors
 
 DOCS = Path(__file__).parents[1] / "data" / "docs"
@@ -89,7 +89,7 @@ def search(store: Store, vectors: Vectors, texts: list[str]) -> tuple[float, flo
     asked = noisy(vectors[rng.integers(0, len(vectors), QUERIES)], rng)
     order = list(order_of(store))
     store.dense(asked[0], 10)  # what is loaded at the first search is not a search
-    store.lexical(terms(texts[0][:40]), 10)
+    store.lexical(search_terms(texts[0][:40]), 10)
     dense, lexical, found = [], [], 0
     for query in asked:
         began = time.perf_counter()
@@ -99,7 +99,7 @@ def search(store: Store, vectors: Vectors, texts: list[str]) -> tuple[float, flo
         chunks = store.chunks([hit.id for hit in hits])
         found += len(best & {order[int(c.source[:-3])] + c.position for c in chunks})
     for number in rng.integers(0, len(texts), QUERIES):
-        words = terms(texts[number][:40])
+        words = search_terms(texts[number][:40])
         began = time.perf_counter()
         store.lexical(words, 10)
         lexical.append(time.perf_counter() - began)

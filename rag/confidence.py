@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rag.embedders import Embedder
 from rag.evidence import Passage
 from rag.stores import Store
-from rag.text import content_terms, passage, script, sentences
+from rag.text import content_terms, passage, script, sentences, stem
 from rag.types import Hit
 
 __all__ = ["Signs", "confidence", "doubt", "floor", "lead", "signs"]
@@ -59,7 +59,7 @@ def signs(
     A rare term counts for more: where the documents have a question's common words alone, they do not answer it.
     """
     asked = sorted(content_terms(question))
-    weights = dict(zip(asked, store.rarities(asked), strict=True))
+    weights = dict(zip(asked, store.rarities([stem(term) for term in asked]), strict=True))
     held = max(_share(weights, passage(hit.chunk)) for hit in hits)
     foreign = passages and all(script(p.text) != script(question) for p in passages)
     close = None if foreign else _closeness(question, passages, embedder, weights)

@@ -66,13 +66,11 @@ def shortened(claim: str, question: str) -> str:
 
 _WORD = re.compile(r"[^\W_]+(?:['’.,-][^\W_]+)*")
 _LINKS = frozenset(
-    terms(
-        "a an and are as at be because been by did do does for from had has have in is it its of on that the their"
-        " they this to was were when which who with"
-    )
+    "a an and are as at be because been by did do does for from had has have in is it its of on that the their"
+    " they this to was were when which who with".split()
 )
 _STEM = 5
-"""Letters that two forms of an English word share ("long", "length" apart)."""
+"""Letters that two forms of an English word share ("facilitate", "facilitated")."""
 
 
 def _without_echo(said: str, asked: str) -> str:

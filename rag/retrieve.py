@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from rag.embedders import Embedder
 from rag.errors import StoreError
 from rag.stores import Store
-from rag.text import passage, script, terms
+from rag.text import passage, script, search_terms
 from rag.types import Chunk, Hit, Scored, Vector, Where
 
 CANDIDATES = 100
@@ -52,7 +52,7 @@ def _search(
 ) -> list[Hit]:
     n = max(CANDIDATES, 4 * k)
     dense = store.dense(query, n, where)
-    lexical = store.lexical(terms(question), n, where)
+    lexical = store.lexical(search_terms(question), n, where)
     chunks = {} if scale >= 1 or isinstance(store, _KnowsScripts) else _read(store, _ids(dense, lexical))
     across = {} if scale >= 1 else _across(store, dense, chunks, question, scale)
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence, Set
 from typing import Literal
 
+import Stemmer
+
 from rag.types import Chunk
 
-TERMS = 1
-"""Version of `terms`; an index keeps the version it was filled with."""
+TERMS = 2
+"""Version of `search_terms`; an index keeps the version it was filled with."""
 
 
 # Written without spaces between words: Han, kana and (for its bigrams) Hangul.
@@ -67,9 +70,37 @@ def passage(chunk: Chunk) -> str:
     return f"{heading}\n{chunk.text}" if heading else chunk.text
 
 
+class _Stemmers(threading.local):
+    """A stemmer for each thread, since none serves two."""
+
+    def __init__(self) -> None:
+        self.english = Stemmer.Stemmer("english")
+
+
+_stemmers = _Stemmers()
+_SHORTEST = 4
+"""Letters of the shortest word that is stemmed: with fewer, what ends in s is as often an abbreviation (iOS)."""
+
+
+def stem(term: str) -> str:
+    """`term` without its ending where it is a word of the letters a to z ("attacked": "attack"), else itself.
+
+    Source: Snowball's stemmer of English (Porter 2).
+    """
+    if len(term) < _SHORTEST or not (term.isascii() and term.isalpha()):
+        return term
+    cut: str = _stemmers.english.stemWord(term)
+    return cut
+
+
+def search_terms(text: str) -> list[str]:
+    """What `text` is searched by: its `terms`, each cut to its stem."""
+    return [stem(term) for term in terms(text)]
+
+
 def chunk_terms(chunk: Chunk) -> list[str]:
     """The lexical terms that `chunk` is found by."""
-    return terms(passage(chunk))
+    return search_terms(passage(chunk))
 
 
 # A sentence ends at 。！？ wherever it stands, at . ! ? before a space and a capital, at an empty line and

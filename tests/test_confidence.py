@@ -13,6 +13,7 @@ from rag.confidence import Signs, confidence, doubt, lead, signs
 from rag.embedders.hashed import HashedEmbedder
 from rag.evidence import Passage
 from rag.stores import Store
+from rag.text import search_terms
 from rag.types import Chunk, Hit
 
 NONE = ("NONE", "无")
@@ -75,9 +76,8 @@ def test_closeness_is_one_sentences_and_its_headings() -> None:
 def test_what_no_chunk_has_is_missing_by_its_rarity() -> None:
     assert seen(QUESTION, "The warranty of the Tern is long.").missing == pytest.approx(0)
     assert seen(QUESTION, "The Tern.", "A long warranty.").missing == pytest.approx(1 / 3)
-    assert seen(QUESTION, "The Tern.", "A long warranty.", common=["long", "warranty"]).missing == pytest.approx(
-        0.5
-    )
+    halved = seen(QUESTION, "The Tern.", "A long warranty.", common=search_terms("long warranty"))
+    assert halved.missing == pytest.approx(0.5)
     assert seen(QUESTION, "The Heron.").missing == pytest.approx(1)
     assert seen("What is it?", "The Heron.").missing == 1
 

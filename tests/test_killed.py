@@ -20,7 +20,7 @@ from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import IndexMissing
 from rag.stores import Store, open_store
-from rag.text import terms
+from rag.text import search_terms
 
 KILLS = 20
 SETTINGS = Settings(chunk_tokens=48)
@@ -80,7 +80,7 @@ def content(store: Store) -> tuple[object, ...]:
     found: list[object] = []
     for question in QUESTIONS:
         near = store.dense(hashed.embed_queries([question])[0], 100_000)
-        for scored in (near, store.lexical(terms(question), 100_000)):
+        for scored in (near, store.lexical(search_terms(question), 100_000)):
             chunks = store.chunks([s.id for s in scored])
             rows = [
                 (c.source, c.position, c.text, c.start, c.heading, round(s.score, 4))
@@ -102,7 +102,7 @@ def check(url: str) -> int:
         for chunk in chunks[:3]:
             vector = HashedEmbedder().embed_queries([chunk.text])[0]
             assert np.isfinite(store.dense(vector, 1)[0].score)
-            assert store.lexical(terms(chunk.text), 1)
+            assert store.lexical(search_terms(chunk.text), 1)
         return len(documents)
     except IndexMissing:
         return 0

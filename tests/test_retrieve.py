@@ -6,7 +6,7 @@ import pytest
 
 from rag import RAG, Where
 from rag.retrieve import Weights, fuse
-from rag.text import terms
+from rag.text import search_terms
 from rag.types import Scored
 
 
@@ -67,7 +67,7 @@ def test_search_in_chinese(rag: RAG) -> None:
 
 
 def test_a_question_without_a_known_word_scores_low(rag: RAG) -> None:
-    assert rag.store.lexical(terms("zebra quagga"), 5) == []
+    assert rag.store.lexical(search_terms("zebra quagga"), 5) == []
     assert all(hit.lexical is None for hit in rag.search("zebra quagga", 5))
 
 

@@ -26,7 +26,7 @@ from rag.stores.postings import frequencies, read, segments
 from rag.stores.sqlite import FILE
 from rag.stores.vectors import pack
 from rag.stores.where import sqlite_glob
-from rag.text import TERMS, chunk_terms, passage, script, terms
+from rag.text import TERMS, chunk_terms, passage, script, search_terms
 from rag.types import Manifest, Where
 
 ROOT = Path(__file__).parents[1]
@@ -130,7 +130,7 @@ def test_every_term_of_any_script_is_found_whole(tmp_path: Path) -> None:
             writer.put(document(f"{i}"), passages(f"{i}", [word]), unit([1, 0, 0, 0]))
         writer.commit()
     for i, word in enumerate(ODD_TERMS):
-        for term in terms(word):
+        for term in search_terms(word):
             sources = {chunk.source for chunk in store.chunks([s.id for s in store.lexical([term], 99)])}
             assert str(i) in sources, (word, term)
     store.close()
@@ -139,7 +139,7 @@ def test_every_term_of_any_script_is_found_whole(tmp_path: Path) -> None:
 def test_a_question_of_many_terms_uses_the_rarest(folder: Path) -> None:
     store = FaissStore(folder)
     many = [f"word{i}" for i in range(50_000)]
-    assert store.lexical([*many, "props"], 9) == store.lexical(["props"], 9)
+    assert store.lexical([*many, *search_terms("props")], 9) == store.lexical(search_terms("props"), 9)
     store.close()
 
 
@@ -174,7 +174,7 @@ def test_churn_leaves_the_same_index_as_a_fresh_one(tmp_path: Path) -> None:
         fresh = FaissStore(tmp_path / "index")
         assert old.dense(question, 99) == fresh.dense(question, 99)
         for asked in words:
-            assert old.lexical(terms(asked), 99) == fresh.lexical(terms(asked), 99)
+            assert old.lexical(search_terms(asked), 99) == fresh.lexical(search_terms(asked), 99)
         check_whole(fresh, tmp_path / "index")
         fresh.close()
     old.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,7 +15,9 @@ from rag.text import (
     numbers,
     passage,
     script,
+    search_terms,
     sentences,
+    stem,
     terms,
 )
 from rag.types import Chunk
@@ -89,10 +92,23 @@ def test_terms_do_not_change_with_width_or_case() -> None:
     assert terms("ＲＡＧ 系统 Ｖ２") == terms("rag 系统 v2")
 
 
+def test_what_is_searched_is_the_stem_of_a_word() -> None:
+    assert search_terms("They attacked 40 colonies’ ships") == ["they", "attack", "40", "coloni", "ship"]
+    assert search_terms("iOS and AWS x100s résumés") == ["ios", "and", "aws", "x100s", "résumés"]
+    assert search_terms("保修期 warranties") == [*terms("保修期"), stem("warranty")]
+
+
+def test_stems_are_the_same_in_every_thread() -> None:
+    words = [f"{start}{end}" for start in ("attack", "warranti", "engin", "measur") for end in ("ed", "es", "ing")]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(search_terms, [" ".join(words)] * 200))
+    assert all(each == found[0] for each in found)
+
+
 def test_a_chunk_is_found_by_its_headings_too() -> None:
     chunk = Chunk("a.md", "It is open.", 0, 11, heading=("Office", "Parking"))
     assert passage(chunk) == "Office > Parking\nIt is open."
-    assert chunk_terms(chunk) == ["office", "parking", "it", "is", "open"]
+    assert chunk_terms(chunk) == ["offic", "park", "it", "is", "open"]
     assert passage(Chunk("a.md", "bare", 0, 4)) == "bare"
 
 

@@ -48,7 +48,7 @@ class Store(Protocol):
         ...
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
-        """The `n` chunks with the best BM25 for `terms` (as `rag.text.terms` gives them), best first.
+        """The `n` chunks with the best BM25 for `terms` (as `rag.text.search_terms` gives them), best first.
 
         The score is a share, in [0, 1], of the most that BM25 could give for these terms, those that
         no chunk holds included: it says how much of the question is there, whatever the index.

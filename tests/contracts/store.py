@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import EmbedderMismatch, IndexLocked, IndexMissing, StoreError
 from rag.stores import Store, Writer, open_store
-from rag.text import TERMS, chunk_terms, terms
+from rag.text import TERMS, chunk_terms, search_terms
 from rag.types import Chunk, Document, Manifest, Scored, Vectors, Where
 
 DIM = 4
@@ -166,24 +166,24 @@ class StoreContract:
     )
     def test_lexical_is_bm25(self, filled: Store, question: str) -> None:
         every = filled.chunks([each.id for each in filled.dense(unit([1, 2, 3, 4])[0], 8)])
-        expected = okapi({chunk.text: chunk_terms(chunk) for chunk in every}, terms(question))
-        found = filled.lexical(terms(question), 8)
+        expected = okapi({chunk.text: chunk_terms(chunk) for chunk in every}, search_terms(question))
+        found = filled.lexical(search_terms(question), 8)
         scores = [each.score for each in found]
         assert scores == sorted(scores, reverse=True)
         assert dict(zip(texts_of(filled, found), scores, strict=True)) == pytest.approx(expected, abs=1e-3)
         assert expected
 
     def test_lexical_puts_the_chunk_that_says_it_most_first(self, filled: Store) -> None:
-        assert texts_of(filled, filled.lexical(["props"], 2))[0] == GUIDE[2]
-        assert texts_of(filled, filled.lexical(terms("计算属性"), 1)) == [ZH[1]]
+        assert texts_of(filled, filled.lexical(search_terms("props"), 2))[0] == GUIDE[2]
+        assert texts_of(filled, filled.lexical(search_terms("计算属性"), 1)) == [ZH[1]]
 
     def test_lexical_finds_nothing_for_what_is_nowhere(self, filled: Store) -> None:
-        assert filled.lexical(["nowhere"], 5) == []
+        assert filled.lexical(search_terms("nowhere"), 5) == []
         assert filled.lexical([], 5) == []
-        assert filled.lexical(["props"], 0) == []
+        assert filled.lexical(search_terms("props"), 0) == []
 
     def test_a_repeated_term_counts_once(self, filled: Store) -> None:
-        assert filled.lexical(["props"] * 5, 5) == filled.lexical(["props"], 5)
+        assert filled.lexical(search_terms("props") * 5, 5) == filled.lexical(search_terms("props"), 5)
 
     def test_a_term_is_the_rarer_the_fewer_chunks_hold_it(self, filled: Store) -> None:
         every = filled.chunks([each.id for each in filled.dense(unit([1, 2, 3, 4])[0], 8)])
@@ -217,7 +217,7 @@ class StoreContract:
     def test_where_lets_through_both_searches_what_it_says(
         self, filled: Store, where: Where, expected: set[str]
     ) -> None:
-        question = [*terms("ref props read-only page values 组件 计算"), "top"]
+        question = [*search_terms("ref props read-only page values 组件 计算"), "top"]
         assert set(texts_of(filled, filled.dense(unit([1, 1, 1, 1])[0], 8, where))) == expected
         assert set(texts_of(filled, filled.lexical(question, 8, where))) == expected
 
@@ -226,8 +226,8 @@ class StoreContract:
         found = filled.dense(unit([1, 0, 0, 0])[0], 1, where)
         assert texts_of(filled, found) == ["Second page of values."]
         assert found[0].score == pytest.approx(0.5**0.5, abs=1e-3)
-        unfiltered = {each.id: each.score for each in filled.lexical(["page"], 8)}
-        for each in filled.lexical(["page"], 2, where):
+        unfiltered = {each.id: each.score for each in filled.lexical(search_terms("page"), 8)}
+        for each in filled.lexical(search_terms("page"), 2, where):
             assert each.score == pytest.approx(unfiltered[each.id])
 
     def test_put_replaces_the_document_of_that_source(self, filled: Store) -> None:
@@ -244,8 +244,8 @@ class StoreContract:
         nearest = filled.dense(unit([-1, 0, 0, 0])[0], 1)
         assert texts_of(filled, nearest) == ["Emits go up."]
         assert nearest[0].id not in before
-        assert texts_of(filled, filled.lexical(["props"], 9)) == [ZH[0]]
-        assert texts_of(filled, filled.lexical(["emits"], 9)) == ["Emits go up."]
+        assert texts_of(filled, filled.lexical(search_terms("props"), 9)) == [ZH[0]]
+        assert texts_of(filled, filled.lexical(search_terms("emits"), 9)) == ["Emits go up."]
         assert len(filled.dense(unit([1, 1, 1, 1])[0], 9)) == 6
 
     def test_remove_takes_out_chunks_vectors_and_terms(self, filled: Store) -> None:
@@ -253,7 +253,7 @@ class StoreContract:
             assert writer.remove(["guide/props.md", "guide/props.md", "not-there.md"]) == 1
             writer.commit()
         assert set(filled.documents()) == {"manual.pdf", "zh/组件.md"}
-        assert texts_of(filled, filled.lexical(["props"], 9)) == [ZH[0]]
+        assert texts_of(filled, filled.lexical(search_terms("props"), 9)) == [ZH[0]]
         assert texts_of(filled, filled.dense(unit([1, 0, 0, 0])[0], 1)) == ["Second page of values."]
 
     def test_everything_may_be_removed(self, filled: Store) -> None:
@@ -262,7 +262,7 @@ class StoreContract:
             writer.commit()
         assert dict(filled.documents()) == {}
         assert filled.dense(unit([1, 0, 0, 0])[0], 3) == []
-        assert filled.lexical(["props"], 3) == []
+        assert filled.lexical(search_terms("props"), 3) == []
 
     def test_a_document_without_chunks_is_kept(self, filled: Store) -> None:
         with filled.write(MANIFEST) as writer:
@@ -279,13 +279,13 @@ class StoreContract:
             writer.remove(["manual.pdf"])
             for store in (filled, reader):
                 assert "manual.pdf" in store.documents()
-                assert texts_of(store, store.lexical(["first"], 1)) == ["First page."]
+                assert texts_of(store, store.lexical(search_terms("first"), 1)) == ["First page."]
                 assert store.lexical(["new"], 1) == []
                 assert texts_of(store, store.dense(unit([0, 0, 0, 1])[0], 1)) == ["First page."]
             writer.commit()
             for store in (filled, reader):
                 assert "manual.pdf" not in store.documents()
-                assert store.lexical(["first"], 1) == []
+                assert store.lexical(search_terms("first"), 1) == []
                 assert texts_of(store, store.lexical(["new"], 1)) == ["New."]
                 assert texts_of(store, store.dense(unit([-1, 0, 0, 0])[0], 1)) == ["New."]
                 assert len(store.dense(unit([1, 0, 0, 0])[0], 9)) == 6
@@ -298,7 +298,7 @@ class StoreContract:
             writer.remove(["manual.pdf"])
         for store in (filled, opened()):
             assert set(store.documents()) == {"guide/props.md", "kept.md", "manual.pdf", "zh/组件.md"}
-            assert store.lexical(["lost"], 1) == []
+            assert store.lexical(search_terms("lost"), 1) == []
             assert texts_of(store, store.dense(unit([-1, 0, 0, 0])[0], 1)) == ["Kept."]
 
     def test_an_error_inside_write_undoes_what_was_not_committed(self, filled: Store) -> None:

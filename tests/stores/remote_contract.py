@@ -23,7 +23,7 @@ from contracts.store import DIM, MANIFEST, Open, document, fill, passages, texts
 from rag.errors import IndexLocked, RagError, StoreError
 from rag.stores import Store, Writer, open_store
 from rag.stores.copy import copy
-from rag.text import TERMS, terms
+from rag.text import TERMS, search_terms
 from rag.types import Manifest, Where
 
 ROOT = Path(__file__).parents[2]
@@ -250,10 +250,10 @@ class RemoteContract:
         with store.write(MANIFEST) as writer:
             writer.put(document("a.md"), passages("a.md", [long, "xx"]), unit([1, 0, 0, 0], [1, 0, 0, 0]))
             writer.commit()
-            assert texts_of(store, store.lexical(terms(long), 9)) == [long]
+            assert texts_of(store, store.lexical(search_terms(long), 9)) == [long]
             assert writer.remove(["a.md"]) == 1
             writer.commit()
-        assert store.lexical(terms(long), 9) == []
+        assert store.lexical(search_terms(long), 9) == []
 
     def test_copy_there_and_back(self, opened: Open, tmp_path: Path) -> None:
         first, there, back = (

@@ -15,6 +15,7 @@ from rag.embedders.hashed import HashedEmbedder
 from rag.errors import EmbedderMismatch, IndexLocked, IndexMissing, StoreError
 from rag.stores import Store
 from rag.stores.langchain import GivenVectors, LangChainStore
+from rag.text import TERMS
 from rag.types import Document, Manifest, Where
 
 PDF = ["First page.", "Second page of values.", "Third page."]
@@ -106,7 +107,7 @@ def test_one_writer_and_one_manifest(filled: LangChainStore) -> None:
         filled.write(MANIFEST),
     ):
         pass
-    other = Manifest("st:m3e-small", "weights-1", DIM)
+    other = Manifest("st:m3e-small", "weights-1", DIM, terms=TERMS)
     with pytest.raises(EmbedderMismatch, match=r"hashed.*st:m3e-small"), filled.write(other):
         pass
     with pytest.raises(StoreError, match=r"4.*hashed"):
