@@ -58,8 +58,8 @@ def signs(
 
     A rare term counts for more: where the documents have a question's common words alone, they do not answer it.
     """
-    asked = sorted(content_terms(question))
-    weights = dict(zip(asked, store.rarities([stem(term) for term in asked]), strict=True))
+    asked = sorted(_content_stems(question))
+    weights = dict(zip(asked, store.rarities(asked), strict=True))
     held = max(_share(weights, passage(hit.chunk)) for hit in hits)
     foreign = passages and all(script(p.text) != script(question) for p in passages)
     close = None if foreign else _closeness(question, passages, embedder, weights)
@@ -89,9 +89,9 @@ def lead(question: str, hits: Sequence[Hit]) -> float:
     many. Source: the spread of scores as a sign of a search's success, Shtok et al., Predicting Query Performance
     by Query-Drift Estimation (2012).
     """
-    asked = content_terms(question)
+    asked = _content_stems(question)
     for hit in hits[1:]:
-        if len(asked & content_terms(passage(hit.chunk))) < _RIVAL * max(len(asked), 1):
+        if len(asked & _content_stems(passage(hit.chunk))) < _RIVAL * max(len(asked), 1):
             return min(max(hits[0].score - hit.score, 0.0), _MOST_LEAD)
     return _NO_RIVAL
 
@@ -110,8 +110,13 @@ def _closeness(
 
 def _share(weights: Mapping[str, float], text: str) -> float:
     """The share of the terms that `text` has, by weight."""
-    held = content_terms(text)
+    held = _content_stems(text)
     return sum(weight for term, weight in weights.items() if term in held) / (sum(weights.values()) or 1.0)
+
+
+def _content_stems(text: str) -> set[str]:
+    """The terms that carry meaning, as the index has them: what is asked in one form is held in another."""
+    return {stem(term) for term in content_terms(text)}
 
 
 def doubt(likeliest: Mapping[str, float], refusals: tuple[str, ...]) -> float | None:

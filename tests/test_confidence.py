@@ -82,6 +82,12 @@ def test_what_no_chunk_has_is_missing_by_its_rarity() -> None:
     assert seen("What is it?", "The Heron.").missing == 1
 
 
+def test_another_form_of_a_word_is_not_missing() -> None:
+    asked = "Which warranties cover pumps?"
+    assert seen(asked, "The warranty covered the pump.").missing == pytest.approx(0)
+    assert seen(asked, "The warranty covered it.").missing == pytest.approx(1 / 3)
+
+
 def test_the_rarity_is_the_mean_of_the_questions_terms() -> None:
     assert seen(QUESTION, "The Heron.").rarity == pytest.approx(1)
     assert seen(QUESTION, "The Heron.", common=["long"]).rarity == pytest.approx(5 / 6)
