@@ -1,6 +1,6 @@
 """How good are the answers? `rag eval answers` on sets of questions, and their figures as ANSWERS.md.
 
-    python benchmarks/answers.py FOLDER [--limit 100] [--seed 21] [--only SET]…
+    python benchmarks/answers.py FOLDER [--limit 100] [--seed 23] [--only SET]…
 
 FOLDER holds the sets in BEIR layout. What has been measured is kept in answers.json beside this file and not
 measured again, unless the sample is another (--limit, --seed) or --fresh is given; with --cases OUT every case
