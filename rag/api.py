@@ -15,6 +15,7 @@ from rag.embedders import Embedder, load_embedder
 from rag.errors import IndexMissing
 from rag.llms import LLM, load_llm
 from rag.stores import Store, open_store
+from rag.stores.check import check_terms
 from rag.stores.manifest import check_embedder
 from rag.types import Answer, Hit, Manifest, Where
 
@@ -60,7 +61,8 @@ class RAG:
         rag.toml and RAG_*, and an embedder named nowhere is the one that the index was made with, or the
         pipeline that its URL names.
         Raises EmbedderMismatch where the index was made with another embedder than the one named,
-        ConfigError, ModelError. An index that does not exist yet is made by the first `ingest`.
+        IndexVersion where its words were cut by another version of ragstone, ConfigError, ModelError.
+        An index that does not exist yet is made by the first `ingest`.
         """
         names = {"index": index, "embedder": embedder, "llm": llm}
         flags = {name: value for name, value in names.items() if isinstance(value, str)}
@@ -71,6 +73,7 @@ class RAG:
             model = _embedder_for(store, chosen.embedder if embedder is None else embedder, made)
             if made is not None:
                 check_embedder(made, model.id, model.weights, store.url)
+                check_terms(made, store.url)
         except BaseException:
             if store is not index:
                 store.close()

@@ -17,9 +17,10 @@ from scripted import ScriptedLLM
 import rag.api
 from rag import RAG, Answer, Hit, RagError, Where
 from rag.embedders.hashed import HashedEmbedder
-from rag.errors import ConfigError, EmbedderMismatch, IndexMissing
+from rag.errors import ConfigError, EmbedderMismatch, IndexMissing, IndexVersion
 from rag.stores import open_store
 from rag.stores.manifest import another
+from rag.text import TERMS
 
 QUESTION = "How long is the warranty of the Tern machine?"
 SCRIPT = {
@@ -83,6 +84,12 @@ def test_the_same_name_with_other_weights_is_refused(index: str) -> None:
 
     with pytest.raises(EmbedderMismatch, match=r"weights hashed-1.*weights hashed-99"):
         RAG.open(index, embedder=Newer())
+
+
+def test_words_cut_by_another_version_are_refused(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.stores.check.TERMS", TERMS + 1)
+    with pytest.raises(IndexVersion, match=rf"version {TERMS} .*version {TERMS + 1}: ingest the documents again"):
+        RAG.open(index, llm="none")
 
 
 def test_nothing_ingested_yet(url: str, tmp_path: Path) -> None:
