@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.errors import IndexVersion, StoreError
-from rag.text import TERMS
+from rag.errors import StoreError
 from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
 _OFF_UNIT = 0.01  # how far a vector's length may be from 1
@@ -56,13 +55,4 @@ def check_query(query: Vector, manifest: Manifest, url: str) -> None:
         raise StoreError(
             f"the question's vector has the shape {query.shape} and the index {url} "
             f"holds vectors of {manifest.dim}: use --embedder {manifest.embedder}"
-        )
-
-
-def check_terms(manifest: Manifest, url: str) -> None:
-    """Raise IndexVersion unless `manifest` asks for the lexical terms that this ragstone makes."""
-    if manifest.terms != TERMS:
-        raise IndexVersion(
-            f"the lexical terms of the index {url} have version {manifest.terms} and this ragstone "
-            f"makes version {TERMS}: ingest the documents again into a new index"
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rag.errors import EmbedderMismatch
+from rag.errors import EmbedderMismatch, IndexVersion
+from rag.text import TERMS
 from rag.types import Manifest
 
 
@@ -35,6 +36,15 @@ def check_embedder(held: Manifest, embedder: str, weights: str, url: str) -> Non
         raise EmbedderMismatch(
             f"the index {url} was made with {held.embedder} and weights {held.weights[:12]}, "
             f"and this is {embedder} with weights {weights[:12]}: {_again(url, embedder)}"
+        )
+
+
+def check_terms(manifest: Manifest, url: str) -> None:
+    """Raise IndexVersion unless `manifest` asks for the lexical terms that this ragstone makes."""
+    if manifest.terms != TERMS:
+        raise IndexVersion(
+            f"the lexical terms of the index {url} have version {manifest.terms} and this ragstone "
+            f"makes version {TERMS}: {_again(url, manifest.embedder)}"
         )
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from rag.errors import IndexLocked, IndexVersion, StoreError
+from rag.errors import IndexLocked, StoreError
 from rag.stores.coded import BLOCK
 from rag.stores.codes import encode
-from rag.stores.manifest import check_same, from_json, to_json
+from rag.stores.manifest import check_same, check_terms, from_json, to_json
 from rag.stores.postings import PostingsWriter
 from rag.stores.sqlite import FILE, check_format, connect_to_write, create_tables, in_words
 from rag.stores.vectors import pack
-from rag.text import TERMS, chunk_terms, passage, script
+from rag.text import chunk_terms, passage, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
 _LOCK = "writer.lock"
@@ -70,11 +70,7 @@ def _holder(folder: Path) -> str:
 @contextmanager
 def writing(folder: Path, manifest: Manifest) -> Iterator[SqliteWriter]:
     """The writer of the index in `folder`, which is made if need be; see `rag.stores.Store.write`."""
-    if manifest.terms != TERMS:
-        raise IndexVersion(
-            f"the lexical terms of the index at {folder} have version {manifest.terms} and this ragstone "
-            f"makes version {TERMS}: ingest the documents again into a new index, with --index faiss:NEW"
-        )
+    check_terms(manifest, f"faiss:{folder}")
     with in_words(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
