@@ -63,7 +63,7 @@ def _f1(got: Sequence[str], gold: Sequence[str]) -> float:
 def contains(text: str, golds: Sequence[str]) -> bool:
     """Whether the words of one of `golds` stand in `text` in a row, punctuation aside ("six" in "six-time")."""
     haystack = _row(text)
-    return any(_row(gold) in haystack for gold in golds if _row(gold).strip())
+    return any(row in haystack for row in map(_row, golds) if row.strip())
 
 
 def _row(text: str) -> str:

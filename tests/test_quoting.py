@@ -57,7 +57,7 @@ def test_a_quotation_beside_few_words() -> None:
 
 
 def test_a_long_quotation_is_cut() -> None:
-    assert len(quotation("claim", "many other words " * 100, 0.5)) == LONGEST + 3
+    assert len(quotation("word", "many other words " * 100, 0.5)) == LONGEST + 3
 
 
 def test_markers() -> None:
