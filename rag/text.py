@@ -103,10 +103,10 @@ def chunk_terms(chunk: Chunk) -> list[str]:
     return search_terms(passage(chunk))
 
 
-# A sentence ends at 。！？ wherever it stands, at . ! ? before a space and a capital, at an empty line and
-# before a list item, heading or table row; a single line break is only where a line was wrapped.
+# A sentence ends at 。！？ wherever it stands but in a title (《…》), at . ! ? before a space and a capital, at an
+# empty line and before a list item, heading or table row; a single line break is only where a line was wrapped.
 _SENTENCE_END = re.compile(
-    r"(?<=[。！？])[”’」』）)\"]*\s*"
+    r"(?<=[。！？])(?![^《》\n]{0,40}》)[”’」』）)\"]*\s*"
     r"|(?<=[.!?])[\"”’)\]]*\s+(?=[\"“‘(\[]?[^\W_a-z])"
     r"|\n\s*\n\s*|\n(?=\s*(?:[-*+•#|>]|\d+[.)、]))"
 )

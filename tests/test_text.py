@@ -127,6 +127,8 @@ def test_a_chunk_is_found_by_its_headings_too() -> None:
         ("", []),
         ("no end", ["no end"]),
         ("“Stop.” She stopped.", ["“Stop.”", "She stopped."]),
+        ("她在《走吧！朋友》里唱。她笑！", ["她在《走吧！朋友》里唱。", "她笑！"]),
+        ("她写了《潮》？没有。她写《汐！》。", ["她写了《潮》？", "没有。", "她写《汐！》。"]),
     ],
 )
 def test_sentences(text: str, expected: list[str]) -> None:
@@ -150,6 +152,7 @@ def test_sentences_of_a_long_text_do_not_take_forever() -> None:
     assert len(sentences(" " * 200_000 + "x")) == 1
     assert len(sentences("一句。" * 50_000)) == 50_000
     assert len(sentences("J. " * 20_000)) == 1
+    assert len(sentences("《" + "。" * 50_000 + "》")) > 49_000  # no title is that long
 
 
 def test_content_terms() -> None:
