@@ -221,7 +221,8 @@ def _in_their_words(
     """What `llm` says when it may only say what stands in a row in one sentence; nothing that was forced on it."""
     grammar = in_a_row([p.text[a:b] for p in passages for a, b in sentences(p.text)], question)
     pieces = list(llm.stream(said, max_tokens=most, grammar=grammar)) if grammar else []
-    meant = all(math.exp(p.logprobs.get(p.text, -math.inf)) >= FORCED for p in pieces if p.text)
+    told = (p for p in pieces if p.text and p.logprobs)
+    meant = all(math.exp(p.logprobs.get(p.text, -math.inf)) >= FORCED for p in told)
     return pieces if meant else []
 
 

@@ -139,6 +139,16 @@ class TestLocalEngine:
         assert usage is not None
         assert usage.cached > local.count_tokens(rules)
 
+    def test_what_an_answer_copies_is_tried_ahead(self, local: LocalLLM) -> None:
+        """What was tried and kept has no probabilities; the first token has, by which an answer is doubted."""
+        text = "The ferry from Varde to Holm sails at 6:40 and at 19:15, except on the 3rd of May."
+        asked = [Message("user", f"Write this once more: {text}")]
+        said = list(local.stream(asked, max_tokens=60, grammar=f'root ::= "{text}"'))
+        written = [piece for piece in said if piece.text]
+        assert "".join(piece.text for piece in written) == text
+        assert written[0].logprobs
+        assert sum(not piece.logprobs for piece in written) > len(written) / 2
+
     def test_a_long_prompt_can_be_closed_while_it_is_read(self, local: LocalLLM) -> None:
         answer = local.stream([Message("user", "lantern " * 5000)], max_tokens=1)
         reader = threading.Thread(target=lambda: list(answer))

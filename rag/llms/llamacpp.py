@@ -28,6 +28,9 @@ Call = Callable[[str, Callable[[str], object]], None]
 """A request (JSON) and what is called with each event (JSON); returns when there are no more."""
 
 BATCH = 128  # tokens of the prompt that are read at a time: how soon a cancelled request stops
+SEEN, AHEAD = 2, 4
+"""An answer copies its passages: where its last SEEN tokens stand in the prompt, the AHEAD that follow them there
+are tried at once, in the time of two, and those are kept that the model would have said."""
 KEPT = 128
 """Mebibytes for what was read of other prompts: an answer's rules and examples, while a question is rewritten."""
 _MOST_THREADS = 16
@@ -62,6 +65,8 @@ def _params(xllamacpp: ModuleType, path: Path, context_tokens: int) -> Any:
     # a mapped file would lie in memory beside the rearranged copy (1.9 GB instead of 1.35).
     params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cache_ram_mib, params.n_ctx_checkpoints = KEPT, 0
+    params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+    params.speculative.ngram_simple.size_n, params.speculative.ngram_simple.size_m = SEEN, AHEAD
     params.warmup = params.fit_params = False
     params.verbosity = -1  # nothing on stderr
     params.offline = True
@@ -136,7 +141,7 @@ class Run:
             yield json.loads(event)
 
     def stop(self) -> None:
-        """Return when the engine has stopped: within one token, or one batch of the prompt."""
+        """Return when the engine has stopped: within one step (AHEAD tokens, or one batch of the prompt)."""
         self._cancelled.set()
         self._thread.join()
 

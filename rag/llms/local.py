@@ -26,7 +26,8 @@ class LocalLLM:
 
     Safe to use from several threads: requests are answered one after the other. A prompt that begins
     like one read lately is read from where they part (`Usage.cached`). The log-probabilities are the
-    model's own, before a grammar forbids tokens; "" stands for the end of the answer.
+    model's own, before a grammar forbids tokens; "" stands for the end of the answer. Tokens that were tried ahead
+    (`rag.llms.llamacpp.AHEAD`) have none: never the first.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class LocalLLM:
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, grammar: str | None = None
     ) -> Iterator[Piece]:
-        """As in `LLM`; closing the iterator stops the engine within one token or batch of the prompt."""
+        """As in `LLM`; closing the iterator stops the engine within a few tokens or one batch of the prompt."""
         if not messages or max_tokens < 1:
             raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
         body: dict[str, Any] = {
