@@ -15,7 +15,7 @@ from rag.conflict import settle
 from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
-from rag.evidence import Passage, closest, select
+from rag.evidence import Passage, closest, in_context, select
 from rag.ground import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
 from rag.overview import asks_for_sources, heading, line, overview
@@ -236,7 +236,8 @@ def _supported(
     stream: Iterator[Piece],
 ) -> Iterator[str]:
     """The sentences of the model's answer that a passage supports, until it refuses."""
-    enough = LOCAL_ENOUGH if _is_local(llm) else REMOTE_ENOUGH
+    local = _is_local(llm)
+    enough = LOCAL_ENOUGH if local else REMOTE_ENOUGH
     tongue, said = language(draft.question), ""
     for before, claim in _claims(draft, stream):
         if is_refusal(claim):
@@ -251,7 +252,9 @@ def _supported(
         draft.in_short(question, *told[0])
         for text, chunk, start, end in told:
             words = text if language(question) == tongue else retold(text, tongue, llm, by.embedder)
-            quoted = draft.say(words, Passage(chunk, start, end), enough if text == claim else 0.0)
+            place = Passage(chunk, start, end)
+            place = in_context(place, question) if local else place
+            quoted = draft.say(words, place, enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
 

@@ -16,6 +16,8 @@ from rag.types import Chunk, Hit
 # better of its neighbours' scores, since an answer is read better beside what leads to it. What is asked to be
 # explained is explained where a sentence begins with it.
 MEANING, WORDS, CHUNK, BESIDE, EXPLAINS = 0.5, 1.0, 2.5, 0.2, 0.5
+ADDS = 0.1
+"""A sentence with this share of the question's terms, all of which the next lacks, is quoted before it."""
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
 
@@ -76,18 +78,48 @@ def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> P
     return best and _between_neighbours(best, question)
 
 
+_POINTS_BACK = re.compile(
+    r"[“\"「]?(?:但|因此|所以|他|她|它|该|这|此(?!外)|其(?![他它实余中])|前者|后者|(?:He|She|It|They|His|Her|Its|Their"
+    r"|This|These|That|Those|Such|But|However|Thus|Therefore|Hence)\b)"
+)
+
+
+def in_context(passage: Passage, question: str) -> Passage:
+    """`passage` with the sentence before it in its line, where it is not understood without.
+
+    That is where it begins by pointing back ("He …", 但…), or where the one before has words of `question` that
+    it lacks: the reader sees what is spoken of, or that a small model took the sentence after the right one.
+    """
+    chunk, (before, _) = passage.chunk, _neighbours(passage, question)
+    if before is None or "\n" in chunk.text[before.end - chunk.start : passage.start - chunk.start]:
+        return passage
+    asked = content_terms(question)
+    added = asked & content_terms(before.text) - content_terms(" ".join((*chunk.heading, passage.text)))
+    if not _POINTS_BACK.match(passage.text) and len(added) < ADDS * max(len(asked), 1):
+        return passage
+    return Passage(chunk, before.start, passage.end)
+
+
 def _between_neighbours(passage: Passage, question: str) -> Passage:
     """`passage` with the sentences before and after it that tell something; of a table the row alone."""
     if passage.text.startswith("|"):
         return passage
+    before, after = _neighbours(passage, question)
+    return Passage(passage.chunk, (before or passage).start, (after or passage).end)
+
+
+def _neighbours(passage: Passage, question: str) -> tuple[Passage | None, Passage | None]:
+    """The sentences before and after `passage` in its chunk, each None where it tells nothing."""
     chunk = passage.chunk
     start, end = passage.start - chunk.start, passage.end - chunk.start
     spans, telling = sentences(chunk.text), told(chunk.text, question)
     before = max((span for span in spans if span[1] <= start), default=None)
     after = min((span for span in spans if span[0] >= end), default=None)
-    start = before[0] if before in telling else start
-    end = after[1] if after in telling else end
-    return Passage(chunk, chunk.start + start, chunk.start + end)
+    return _told(chunk, before, telling), _told(chunk, after, telling)
+
+
+def _told(chunk: Chunk, span: tuple[int, int] | None, telling: Sequence[tuple[int, int]]) -> Passage | None:
+    return Passage(chunk, chunk.start + span[0], chunk.start + span[1]) if span and span in telling else None
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
