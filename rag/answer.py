@@ -39,7 +39,7 @@ LOCAL_WITHIN = 0.35
 # A statement with this share of the terms of what supports it stands without a quotation. A small model's own
 # words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
 LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
-SURE = 0.8
+SURE = 0.75
 """From this confidence on a document is quoted where no passage supports what the model says."""
 
 FORCED = 0.05

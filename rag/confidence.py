@@ -18,7 +18,7 @@ __all__ = ["Signs", "confidence", "doubt", "floor", "lead", "signs"]
 # asked once with their documents and once without them: at 0.5 both mistakes weigh the same. Cosines of other
 # scripts than Latin come from another model and are lower for the same worth. Across languages no words are
 # shared, and the score is all there is.
-BIAS, LEAD, CLOSENESS, RARITY, MISSING, DOUBT = -7.26, 7.9, 3.17, 7.8, -6.25, -0.59
+BIAS, LEAD, CLOSENESS, RARITY, MISSING, DOUBT = -7.1, 7.9, 3.17, 7.8, -6.25, -0.59
 OTHER_SCRIPT = 2.7
 TRANSLATED = -0.85  # what a small model makes of a question in another language is not always that question
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
