@@ -102,19 +102,16 @@ def _is_clause(text: str) -> bool:
 _KIND = re.compile(
     r"\b(?:what|which|how\s+many)\s+(?:(?:type|kind|sort|form)s?\s+of\s+)?([a-z]+)(?:[ -]([a-z]+))?", re.IGNORECASE
 )
-_KIND_ZH = re.compile(r"(?:什么|哪[儿里]?)(?:一?[个种家座位所部款条项类颗])?的?((?!而|时候)[\u4e00-\u9fff]{2,4})")
 
 
 def _without_kind(said: str, asked: str) -> str:
-    """`said` without the noun at its end that the question has after "what" or 什么.
+    """`said`, in English, without the noun at its end that the question has after "what".
 
-    Names keep theirs ("Leeds University"), and Chinese numbers (1970年代).
+    Names keep theirs ("Leeds University"). So does Chinese, where the noun is part of most names (欧盟法律).
     """
     kinds = [f"{gap}{kind}" for one, two in _KIND.findall(asked) for kind in (f"{one} {two}", one) for gap in " -"]
-    kinds += [words[:n] for words in _KIND_ZH.findall(asked) for n in range(len(words), 1, -1)]
-    shorter = (said.removesuffix(kind).rstrip(" -的") for kind in kinds if said.endswith(kind))
-    english = language(said) == "en"
-    return next((short for short in shorter if short and (english or not short[-1].isdigit())), said)
+    shorter = (said.removesuffix(kind).rstrip(" -") for kind in kinds if said.endswith(kind))
+    return next(filter(None, shorter), said)
 
 
 _DIGITS = re.compile(r"(?<![\w.,])\d+(?:st|nd|rd|th)?(?![\w]|[.,]\d)")

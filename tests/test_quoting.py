@@ -20,7 +20,7 @@ from rag.quoting import LONGEST, as_written, quotation, shortened, without_marke
         ("Rye flour.", "What kind of flour does the mill make?", "Rye"),
         ("Leeds University", "Which university is it?", "Leeds University"),
         ("century", "In what century was it?", "century"),
-        ("白鹭二号卫星", "用的是什么卫星？", "白鹭二号"),
+        ("白鹭二号卫星", "用的是什么卫星？", "白鹭二号卫星"),
         ("1970年代", "在什么年代建成？", "1970年代"),
         ("船长决定返航。", "船长决定做什么？", "返航"),
         ("以准时而闻名", "以什么而闻名？", "以准时而闻名"),
