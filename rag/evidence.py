@@ -164,7 +164,12 @@ _EXPLAIN = re.compile(
     r"|(?:什么是|何谓|何为)(.+)|(.+?)(?:是什么(?:意思)?|指的?是?什么)",
     re.IGNORECASE,
 )
-_SAYS = r"是|指|为|即|\b(?:is|are|was|were|means|refers)\b"
+# What a thing is, or is called; not what it does as one (作为) or by one (以…为).
+_SAYS = (
+    r"是|指|(?<![作成认因以])为|即(?![使便将])|[又也亦或简]称|又名"
+    r"|\b(?:is|are|was|were|means|refers|also (?:called|known))\b"
+)
+_ASIDE = r"\s*(?:[(（].{0,80}?[)）])?"
 _QUOTES = " \"'“”‘’《》「」"
 
 
@@ -178,7 +183,9 @@ def _explanation(question: str) -> Callable[[str], object]:
     if not thing:
         return lambda _: None
     begins = rf"[{_QUOTES}]*(?:an? |the )?{re.escape(thing)}(?:e?s)?(?![a-z])"
-    return re.compile(rf"{begins}.{{0,80}}?(?:{_SAYS})", re.IGNORECASE).match
+    return re.compile(
+        rf"{begins}[{_QUOTES}]*{_ASIDE}[^，,；;：:]{{0,30}}?[，,]?\s*(?:{_SAYS})", re.IGNORECASE
+    ).match
 
 
 def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:

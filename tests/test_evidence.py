@@ -105,6 +105,13 @@ def test_what_is_to_be_explained_is_explained_where_a_sentence_begins_with_it(qu
     assert chosen([hit(zh if "花" in question else text)], question, 15) == [found]
 
 
+@pytest.mark.parametrize("meant", ["花键（spline，轴的齿），又称栓槽。", "花键，或称栓槽。", "“花键”，即栓槽。"])
+def test_what_a_thing_is_called_explains_it_and_not_what_it_does_as_one(meant: str) -> None:
+    passing = "花键作为花键，一是连花键。"
+    text = f"{passing}{'无关的话说得很多。' * 4}{meant}"
+    assert chosen([hit(text)], "什么是花键？", 21) == [meant]
+
+
 def test_the_closest_sentence_between_its_neighbours() -> None:
     text = "Figs rot. Pears are green. The warranty lasts two years. Plums are blue. Apples are red."
     passages = select([hit(text, start=5)], "How long is the warranty?", HASHED, 5, count)
