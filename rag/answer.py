@@ -218,7 +218,10 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
 def _in_their_words(
     llm: LLM, said: Sequence[Message], passages: Sequence[Passage], question: str, most: int
 ) -> list[Piece]:
-    """What `llm` says when it may only say what stands in a row in one sentence; nothing that was forced on it."""
+    """What `llm` says when it may only say what stands in a row in one sentence; nothing that was forced on it.
+
+    It shows by the first tokens: those that were tried ahead have no probabilities.
+    """
     grammar = in_a_row([p.text[a:b] for p in passages for a, b in sentences(p.text)], question)
     pieces = list(llm.stream(said, max_tokens=most, grammar=grammar)) if grammar else []
     told = (p for p in pieces if p.text and p.logprobs)

@@ -111,15 +111,14 @@ def _between_neighbours(passage: Passage, question: str) -> Passage:
 def _neighbours(passage: Passage, question: str) -> tuple[Passage | None, Passage | None]:
     """The sentences before and after `passage` in its chunk, each None where it tells nothing."""
     chunk = passage.chunk
-    start, end = passage.start - chunk.start, passage.end - chunk.start
-    spans, telling = sentences(chunk.text), told(chunk.text, question)
-    before = max((span for span in spans if span[1] <= start), default=None)
-    after = min((span for span in spans if span[0] >= end), default=None)
-    return _told(chunk, before, telling), _told(chunk, after, telling)
 
+    def placed(spans: Sequence[tuple[int, int]]) -> list[Passage]:
+        return [Passage(chunk, chunk.start + a, chunk.start + b) for a, b in spans]
 
-def _told(chunk: Chunk, span: tuple[int, int] | None, telling: Sequence[tuple[int, int]]) -> Passage | None:
-    return Passage(chunk, chunk.start + span[0], chunk.start + span[1]) if span and span in telling else None
+    every, telling = placed(sentences(chunk.text)), placed(told(chunk.text, question))
+    before = next((each for each in reversed(every) if each.end <= passage.start), None)
+    after = next((each for each in every if each.start >= passage.end), None)
+    return before if before in telling else None, after if after in telling else None
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
@@ -164,7 +163,7 @@ _EXPLAIN = re.compile(
     r"|(?:什么是|何谓|何为)(.+)|(.+?)(?:是什么(?:意思)?|指的?是?什么)",
     re.IGNORECASE,
 )
-# What a thing is, or is called; not what it does as one (作为) or by one (以…为).
+# What a thing is, or is called; not what it does as one (作为), becomes (成为) or is taken for (认为, 以为).
 _SAYS = (
     r"是|指|(?<![作成认因以])为|即(?![使便将])|[又也亦或简]称|又名"
     r"|\b(?:is|are|was|were|means|refers|also (?:called|known))\b"

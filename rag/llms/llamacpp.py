@@ -30,7 +30,7 @@ Call = Callable[[str, Callable[[str], object]], None]
 BATCH = 128  # tokens of the prompt that are read at a time: how soon a cancelled request stops
 SEEN, AHEAD = 2, 4
 """An answer copies its passages: where its last SEEN tokens stand in the prompt, the AHEAD that follow them there
-are tried at once, in the time of two, and those are kept that the model would have said."""
+are tried at once, and those are kept that the model would have said."""
 KEPT = 128
 """Mebibytes for what was read of other prompts: an answer's rules and examples, while a question is rewritten."""
 _MOST_THREADS = 16
