@@ -20,12 +20,12 @@ from rag.ground import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
 from rag.overview import asks_for_sources, heading, line, overview
 from rag.parts import parts
-from rag.plain import plain
 from rag.prompt import in_a_row, messages
 from rag.quoting import without_markers
 from rag.retrieve import Weights, search, together
 from rag.stores import Store
 from rag.text import language, script, sentences
+from rag.text.sanitise import plain
 from rag.translate import is_foreign, retold, translated
 from rag.types import Answer, Hit, Message, Usage, Where
 

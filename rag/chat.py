@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from rag.answer import Answerer, whole
 from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import LLM
-from rag.orders import neutral
 from rag.prompt import render, reply
 from rag.text import language
+from rag.text.injection import neutral
 from rag.types import Answer, Message
 
 LOCAL_HISTORY, REMOTE_HISTORY = 240, 1500

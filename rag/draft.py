@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.evidence import Passage
-from rag.plain import plain
 from rag.quoting import as_written, in_quotes, quotation, shortened, without_markers
 from rag.retrieve import together
+from rag.text.sanitise import plain
 from rag.types import Answer, Chunk, Citation, Hit, Usage
 
 

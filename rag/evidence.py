@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.orders import told
 from rag.text import content_terms, passage, rarity, sentences
+from rag.text.injection import told
 from rag.types import Chunk, Hit
 
 # A sentence's score: its own likeness to the question by meaning and by words, its chunk's score, and some of the

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from rag.api import RAG
 from rag.errors import RagError
-from rag.orders import neutral
+from rag.text.injection import neutral
 from rag.types import Answer, Chunk, Citation, Hit, Where
 
 if TYPE_CHECKING:

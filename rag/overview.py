@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from rag.embedders import Embedder
-from rag.plain import visible
 from rag.stores import Store
 from rag.text import sentences
+from rag.text.sanitise import visible
 from rag.types import Chunk, Document, Hit, Where
 
 __all__ = ["MOST", "Entry", "asks_for_sources", "heading", "line", "overview"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from rag.errors import ConfigError
 from rag.evidence import Passage
 from rag.llms import LLM
-from rag.orders import neutral
 from rag.text import CJK, content_terms
+from rag.text.injection import neutral
 from rag.types import Message
 
 # Beside the package in a wheel, beside the folder `rag` in a checkout.

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from rag.embedders import Embedder
 from rag.ground import means
 from rag.llms import LLM
-from rag.orders import neutral
 from rag.prompt import reply, turns
 from rag.quoting import ASKS_FOR
 from rag.text import language, numbers
+from rag.text.injection import neutral
 from rag.types import Hit
 
 __all__ = ["is_foreign", "retold", "translated"]

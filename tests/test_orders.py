@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from ingest.discover import discover
 from ingest.loaders import load
-from rag.orders import is_order, neutral, told
+from rag.text.injection import is_order, neutral, told
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rag.plain import plain, visible
+from rag.text.sanitise import plain, visible
 
 EVIL = "https://evil.example/p.png?q=secret"
 LIVE = re.compile(r"!\[|\]\(|<[a-z/!]|javascript:|data:|(?<!`)https?://|(?<![\w`/])www\.", re.IGNORECASE)

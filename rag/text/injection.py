@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from rag.plain import visible
 from rag.text import sentences
+from rag.text.sanitise import visible
 
 __all__ = ["is_order", "neutral", "told"]
 
