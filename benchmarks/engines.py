@@ -62,7 +62,7 @@ def environment(model: Path) -> dict[str, str]:
 
 def model_folder() -> Path:
     """The folder of all-MiniLM-L6-v2 in the product's cache, fetched if it is missing."""
-    from rag.models import model_path
+    from rag.weights.cache import model_path
 
     return model_path("all-MiniLM-L6-v2")
 

@@ -51,7 +51,7 @@ def cut(encoding: Encoding, text: str, limit: int) -> tuple[str, int]:
 def _encoding(name: str) -> Encoding:
     import tiktoken
 
-    from rag.models import model_path, use_tiktoken_cache
+    from rag.weights.cache import model_path, use_tiktoken_cache
 
     if not use_tiktoken_cache():
         model_path("tiktoken")

@@ -17,7 +17,7 @@ from rag.embedders.batch import batches, clean, embed_each, even_batches, fair_b
 from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.embedders.graph import derived
 from rag.errors import ConfigError, ModelError
-from rag.models import model_path
+from rag.weights.cache import model_path
 
 PASSAGES = [
     "A computed property is cached and evaluated again only when a value it depends on has changed.",

@@ -49,7 +49,7 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def weights() -> Path:
-    from rag.models import model_path
+    from rag.weights.cache import model_path
 
     return next(model_path(DEFAULT_MODEL).glob("*.gguf"))
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pytest
 
-from rag import models
-from rag.catalogue import Model, read_catalogue
 from rag.errors import ConfigError, HashMismatch, ModelError
+from rag.weights import cache as models
+from rag.weights.catalogue import Model, read_catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -311,8 +311,8 @@ def test_a_longer_file_is_not_read_to_its_end(scope: Server, tiny: Callable[...,
 PULL = """
 import sys
 from pathlib import Path
-from rag.catalogue import read_catalogue
-from rag.models import pull
+from rag.weights.catalogue import read_catalogue
+from rag.weights.cache import pull
 print(pull(read_catalogue(Path(sys.argv[1]))["tiny"]))
 """
 

@@ -41,7 +41,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    from rag.models import model_path
+    from rag.weights.cache import model_path
 
     weights = next(model_path(DEFAULT_MODEL).glob("*.gguf"))
     with running(LLAMA, str(weights), KEY, "chat") as address:

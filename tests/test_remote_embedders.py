@@ -36,10 +36,10 @@ from rag.embedders.remote import Limits, RemoteEmbedder, RequestFailed
 from rag.embedders.retry import Patience
 from rag.embedders.vectorfile import VectorFile
 from rag.errors import ConfigError, EmbedderError, ModelError
-from rag.models import model_path
 from rag.remote import Endpoint, Failure, failure
 from rag.stores import open_store
 from rag.tokens import count, encoding_for
+from rag.weights.cache import model_path
 
 KEY = "sk-test-0123456789abcdef-secret"
 WEATHER = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
@@ -624,7 +624,7 @@ def _wait_for(port: int) -> None:
 
 def modelscope_reply(folder: Path, wrong: str = "") -> Any:
     """ModelScope's listing and its files, those of `folder`."""
-    from rag.fetch import sha256_of
+    from rag.weights.fetch import sha256_of
 
     def reply(request: Request) -> Reply:
         if "/repo/files?" in request.path:

@@ -164,7 +164,7 @@ def status(index: str | None, as_json: bool) -> None:
 def _facts(index: str | None) -> dict[str, dict[str, Any]]:
     """Everything `status` says, by part."""
     from rag.config import load_settings
-    from rag.models import cache_dir, catalogue, is_present
+    from rag.weights.cache import cache_dir, catalogue, is_present
 
     settings = load_settings({"index": index})
     with _opened(index) as store:

@@ -23,7 +23,7 @@ def models() -> None:
 @models.command("list", help=say("The models of the catalogue.", "目录中的模型。"))
 @options("json")
 def list_models(as_json: bool) -> None:
-    from rag.models import catalogue, is_present
+    from rag.weights.cache import catalogue, is_present
 
     rows: list[dict[str, Any]] = [
         {
@@ -49,8 +49,8 @@ def list_models(as_json: bool) -> None:
 )
 @click.argument("names", nargs=-1)
 def pull(names: tuple[str, ...]) -> None:
-    from rag.models import catalogue
-    from rag.models import pull as fetch
+    from rag.weights.cache import catalogue
+    from rag.weights.cache import pull as fetch
 
     with fetching():
         for name in names or [n for n, model in catalogue().items() if model.default]:
@@ -60,8 +60,8 @@ def pull(names: tuple[str, ...]) -> None:
 @models.command(help=say("Hash every file of the models that are here.", "校验本机已有模型的每个文件。"))
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    from rag.models import catalogue, is_present
-    from rag.models import verify as faults_of
+    from rag.weights.cache import catalogue, is_present
+    from rag.weights.cache import verify as faults_of
 
     faults = []
     for name in names or [n for n, model in catalogue().items() if is_present(model)]:
@@ -75,7 +75,7 @@ def verify(names: tuple[str, ...]) -> None:
 @models.command(help=say("The folder of a model.", "模型所在的文件夹。"))
 @click.argument("name")
 def path(name: str) -> None:
-    from rag.models import model_path
+    from rag.weights.cache import model_path
 
     click.echo(str(model_path(name, offline=True)))
 
@@ -83,7 +83,7 @@ def path(name: str) -> None:
 @contextmanager
 def fetching() -> Iterator[None]:
     """While this is open, a bar on the terminal's stderr shows the fetching of weights, if there is any."""
-    from rag.models import watched_by
+    from rag.weights.cache import watched_by
 
     watcher = _Watcher()
     try:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from rag.embedders import minilm, use
 from rag.embedders.engine import both
-from rag.models import model_path
 from rag.text import script
 from rag.types import Vectors
+from rag.weights.cache import model_path
 
 LAYOUT = 1
 """Version of `blocks`, its constants aside."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from threading import Lock
 
 from rag.embedders import minilm
-from rag.models import model_path
 from rag.types import Vectors
+from rag.weights.cache import model_path
 
 
 class MiniLMEmbedder:

@@ -23,7 +23,7 @@ import numpy as np
 
 from rag.embedders.engine import Array
 from rag.errors import ModelError
-from rag.models import cache_dir
+from rag.weights.cache import cache_dir
 
 Node = tuple[str, list[str], str, dict[str, Any]]
 

@@ -27,8 +27,8 @@ from rag.embedders.engine import (
     session,
 )
 from rag.embedders.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
-from rag.models import model_path, weights_hash
 from rag.types import Vectors
+from rag.weights.cache import model_path, weights_hash
 
 NAME = "all-MiniLM-L6-v2"
 DIM = 384

@@ -18,13 +18,13 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from rag.catalogue import read_catalogue
 from rag.embedders import Embedder
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 from rag.errors import ConfigError, ModelError
-from rag.fetch import SourceError
-from rag.hubs import require_answer
-from rag.models import cache_dir, model_path
+from rag.weights.cache import cache_dir, model_path
+from rag.weights.catalogue import read_catalogue
+from rag.weights.fetch import SourceError
+from rag.weights.http import require_answer
 
 __all__ = ["bge_m3", "load"]
 

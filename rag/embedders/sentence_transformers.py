@@ -13,9 +13,9 @@ import numpy as np
 
 from rag.embedders.batch import clean, embed_each
 from rag.errors import EmbedderError, MissingExtra, ModelError
-from rag.fetch import sha256_of
-from rag.models import catalogue, model_path
 from rag.types import Vectors
+from rag.weights.cache import catalogue, model_path
+from rag.weights.fetch import sha256_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -18,8 +18,8 @@ from rag.embedders.batch import batches, clean, embed_each, fair_budget, padded
 from rag.embedders.engine import Array, Run, allowed_processors, on_all_processors, session
 from rag.embedders.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
 from rag.errors import ModelError
-from rag.models import model_path, weights_hash
 from rag.types import Vectors
+from rag.weights.cache import model_path, weights_hash
 
 NAME = "use-multilingual-v3"
 DIM = 512

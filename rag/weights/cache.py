@@ -20,9 +20,9 @@ from contextvars import ContextVar
 from hashlib import sha256
 from pathlib import Path
 
-from rag.catalogue import Model, ModelFile, Wheels, catalogue, read_catalogue
 from rag.errors import HashMismatch, ModelError
-from rag.fetch import Progress, download_size, fetch, sha256_of
+from rag.weights.catalogue import Model, ModelFile, Wheels, catalogue, read_catalogue
+from rag.weights.fetch import Progress, download_size, fetch, sha256_of
 
 __all__ = [
     "Model",

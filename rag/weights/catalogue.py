@@ -71,7 +71,7 @@ class Model:
 @cache
 def catalogue() -> Mapping[str, Model]:
     """The models that ragstone knows, by name, in the catalogue's order."""
-    return read_catalogue(Path(__file__).with_name("models.toml"))
+    return read_catalogue(Path(__file__).with_name("catalogue.toml"))
 
 
 def read_catalogue(path: Path) -> Mapping[str, Model]:
