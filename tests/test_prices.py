@@ -14,7 +14,7 @@ from rag.cli.screen import answer_json, show_usage
 from rag.errors import ConfigError
 from rag.llms.langchain import adopt
 from rag.llms.prices import priced
-from rag.remote import Endpoint
+from rag.network.endpoint import Endpoint
 from rag.types import Answer, Message, Usage
 
 OPENAI = "https://api.openai.com/v1"

@@ -33,12 +33,12 @@ from rag.embedders.hashed import HashedEmbedder
 from rag.embedders.langchain import adopt, wrap
 from rag.embedders.openai import OFFICIAL_LIMITS, compatible
 from rag.embedders.remote import Limits, RemoteEmbedder, RequestFailed
-from rag.embedders.retry import Patience
 from rag.embedders.vectorfile import VectorFile
 from rag.errors import ConfigError, EmbedderError, ModelError
-from rag.remote import Endpoint, Failure, failure
+from rag.network.endpoint import Endpoint, Failure, failure
+from rag.network.retry import Patience
+from rag.network.tokens import count, encoding_for
 from rag.stores import open_store
-from rag.tokens import count, encoding_for
 from rag.weights.cache import model_path
 
 KEY = "sk-test-0123456789abcdef-secret"

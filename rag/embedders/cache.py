@@ -14,7 +14,7 @@ import numpy as np
 
 from rag.embedders import Embedder
 from rag.embedders.vectorfile import VectorFile
-from rag.remote import environment, whole_number
+from rag.network.endpoint import environment, whole_number
 from rag.types import Vectors
 
 __all__ = ["CachedEmbedder", "cached"]

@@ -14,7 +14,7 @@ from rag.embedders.openai import compatible
 from rag.embedders.options import full_name, split_options
 from rag.embedders.remote import Limits, RemoteEmbedder
 from rag.errors import ConfigError
-from rag.remote import Endpoint, environment, http_address
+from rag.network.endpoint import Endpoint, environment, http_address
 
 BASE_URL = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 

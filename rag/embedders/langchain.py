@@ -8,7 +8,7 @@ from rag.embedders import Embedder
 from rag.embedders.cache import cached
 from rag.embedders.remote import Limits, RemoteEmbedder
 from rag.errors import ConfigError
-from rag.remote import Endpoint
+from rag.network.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings

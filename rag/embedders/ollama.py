@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rag.embedders.options import full_name, split_options
 from rag.embedders.remote import Limits, RemoteEmbedder
 from rag.errors import EmbedderError, MissingExtra
-from rag.ollama import details, endpoint_for
-from rag.remote import Endpoint, close_with
+from rag.network.endpoint import Endpoint, close_with
+from rag.network.ollama import details, endpoint_for
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings

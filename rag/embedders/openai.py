@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from rag.embedders.options import full_name, split_options
 from rag.embedders.remote import Limits, RemoteEmbedder
 from rag.errors import ConfigError, MissingExtra
-from rag.remote import Endpoint, close_with, environment, http_address
+from rag.network.endpoint import Endpoint, close_with, environment, http_address
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -81,7 +81,7 @@ def _connect(endpoint: Endpoint, model: str, limits: Limits, dimensions: int | N
         base_url=endpoint.address,
         api_key=endpoint.secret,
         timeout=endpoint.timeout,
-        max_retries=0,  # `rag.embedders.retry` does it
+        max_retries=0,  # `rag.network.retry` does it
         chunk_size=limits.texts,
         check_embedding_ctx_length=False,  # text, not OpenAI's token ids: no other server knows them
         model_kwargs={"encoding_format": "float"},  # base64, the client's default, is not known everywhere

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rag.embedders.batch import clean, embed_each
 from rag.errors import ConfigError
-from rag.tokens import count, encoding_for
+from rag.network.tokens import count, encoding_for
 from rag.types import Vectors
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.embedders.batch import clean
-from rag.embedders.retry import Patience, persist
 from rag.errors import EmbedderError, RagError
-from rag.remote import Endpoint, failure, sentence
-from rag.tokens import count, cut, encoding_for
+from rag.network.endpoint import Endpoint, failure, sentence
+from rag.network.retry import Patience, persist
+from rag.network.tokens import count, cut, encoding_for
 from rag.types import Vectors
 
 if TYPE_CHECKING:

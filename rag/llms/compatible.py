@@ -7,7 +7,7 @@ from typing import Any
 
 from rag.errors import MissingExtra
 from rag.llms.langchain import LangChainLLM
-from rag.remote import Endpoint
+from rag.network.endpoint import Endpoint
 
 __all__ = ["CompatibleLLM"]
 

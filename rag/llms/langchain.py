@@ -12,8 +12,8 @@ from rag.llms import LLM, Piece
 from rag.llms.prices import priced
 from rag.llms.template import sound
 from rag.llms.thinking import Thought, ThoughtTags, told_thought
-from rag.remote import Endpoint, failure, sentence
-from rag.tokens import count, encoding_for
+from rag.network.endpoint import Endpoint, failure, sentence
+from rag.network.tokens import count, encoding_for
 from rag.types import Message, Usage
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from rag.errors import ConfigError
 from rag.llms.compatible import CompatibleLLM
-from rag.remote import Endpoint, environment, whole_number
+from rag.network.endpoint import Endpoint, environment, whole_number
 
 OFFICIAL = "https://api.openai.com/v1"
 CONTEXT_TOKENS = 8192

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ConfigError
-from rag.remote import Endpoint, environment
+from rag.network.endpoint import Endpoint, environment
 from rag.types import Usage
 
 _HERE = Path(__file__).with_name("prices.toml")

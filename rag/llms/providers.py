@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from rag.errors import ConfigError, LLMError, MissingExtra, RagError
 from rag.llms.compatible import CompatibleLLM
 from rag.llms.langchain import LangChainLLM
-from rag.ollama import details, endpoint_for
-from rag.remote import Endpoint, close_with, environment, failure, http_address, whole_number
+from rag.network.endpoint import Endpoint, close_with, environment, failure, http_address, whole_number
+from rag.network.ollama import details, endpoint_for
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

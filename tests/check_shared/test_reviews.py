@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from rag.cli import rag
+from rag.network.tokens import encoding_for
 from rag.stores import open_store
-from rag.tokens import encoding_for
 
 if not os.environ.get("RAG_SHARED"):
     pytest.skip("RAG_SHARED is not set", allow_module_level=True)
