@@ -15,7 +15,7 @@ from rag.embedders import Embedder, load_embedder
 from rag.errors import IndexMissing
 from rag.llms import LLM, load_llm
 from rag.stores import Store, open_store
-from rag.stores.manifest import check_embedder, check_terms
+from rag.stores.common.manifest import check_embedder, check_terms
 from rag.types import Answer, Hit, Manifest, Where
 
 if TYPE_CHECKING:

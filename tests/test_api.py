@@ -19,7 +19,7 @@ from rag import RAG, Answer, Hit, RagError, Where
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, IndexMissing, IndexVersion
 from rag.stores import open_store
-from rag.stores.manifest import another
+from rag.stores.common.manifest import another
 from rag.text import TERMS
 
 QUESTION = "How long is the warranty of the Tern machine?"
@@ -87,7 +87,7 @@ def test_the_same_name_with_other_weights_is_refused(index: str) -> None:
 
 
 def test_words_cut_by_another_version_are_refused(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.stores.manifest.TERMS", TERMS + 1)
+    monkeypatch.setattr("rag.stores.common.manifest.TERMS", TERMS + 1)
     with pytest.raises(IndexVersion, match=rf"version {TERMS} .*version {TERMS + 1}: ingest the documents again"):
         RAG.open(index, llm="none")
 

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores.bm25 import distinct, rarities, saturation, weights
-from rag.stores.check import check_query
+from rag.stores.common.bm25 import distinct, rarities, saturation, weights
+from rag.stores.common.checks import check_query
+from rag.stores.common.manifest import from_json
 from rag.stores.elasticsearch_db import EXACT, MOST, VERSION, State, connect, in_words, parse
 from rag.stores.elasticsearch_pipeline import definition, simulate
 from rag.stores.elasticsearch_search import (
@@ -23,7 +24,6 @@ from rag.stores.elasticsearch_search import (
     scored,
 )
 from rag.stores.elasticsearch_writer import ElasticsearchWriter, writing
-from rag.stores.manifest import from_json
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rag.stores.bm25 import saturation
+from rag.stores.common.bm25 import saturation
 from rag.stores.ranges import Ranges
 from rag.types import Chunk, Vector
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from rag.errors import IndexMissing, StoreError
 from rag.stores import coded
 from rag.stores.codes import width
+from rag.stores.common.manifest import from_json
 from rag.stores.lexical import Lexicon
-from rag.stores.manifest import from_json
 from rag.stores.postings import segments
 from rag.stores.sqlite import VERSION, Readers
 from rag.stores.vectors import KIND, ExactIndex, unpack

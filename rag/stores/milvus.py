@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rag.errors import MissingExtra, StoreError
-from rag.stores.address import Address, parse
+from rag.stores.common.address import Address, parse
 from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
 from rag.stores.remote import RemoteStore
 from rag.types import Chunk, Vector

@@ -15,7 +15,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rag.errors import ConfigError, MissingExtra, StoreError
-from rag.stores.address import parse
+from rag.stores.common.address import parse
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
 from rag.stores.remote import RemoteStore
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores.bm25 import distinct, rarities, saturation, weights
-from rag.stores.check import check_query
-from rag.stores.glob import regex
-from rag.stores.manifest import from_json
+from rag.stores.common.bm25 import distinct, rarities, saturation, weights
+from rag.stores.common.checks import check_query
+from rag.stores.common.glob import regex
+from rag.stores.common.manifest import from_json
 from rag.stores.postgresql_db import VERSION, Readers, operand, parse
 from rag.stores.postgresql_writer import EXACT, PostgresWriter, literal, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import IndexLocked, StoreError
-from rag.stores.bm25 import key
-from rag.stores.check import check_text, check_vectors, encodable
-from rag.stores.manifest import check_same, check_terms, from_json, to_json
+from rag.stores.common.bm25 import key
+from rag.stores.common.checks import check_text, check_vectors, encodable
+from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
 from rag.stores.postgresql_db import Address, check_mark, connect, create, in_words, operand
 from rag.text import chunk_terms
 from rag.types import Chunk, Document, Manifest, Vector, Vectors

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rag.errors import MissingExtra, StoreError
-from rag.stores.address import Address, parse
+from rag.stores.common.address import Address, parse
 from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
 from rag.stores.lexical import K1
 from rag.stores.remote import RemoteStore

@@ -20,8 +20,9 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores import Writer, bm25
-from rag.stores.check import check_query
+from rag.stores import Writer
+from rag.stores.common import bm25
+from rag.stores.common.checks import check_query
 from rag.stores.engine import Among, Engine, Found
 from rag.stores.frequencies import Segment, from_parts, term_hash
 from rag.stores.ranges import Ranges, cover, holds, merged

@@ -12,12 +12,12 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from rag.errors import StoreError
-from rag.stores import bm25
-from rag.stores.check import check_text, check_vectors
+from rag.stores.common import bm25
+from rag.stores.common.checks import check_text, check_vectors
+from rag.stores.common.manifest import check_same, check_terms
 from rag.stores.engine import Engine, Row
 from rag.stores.frequencies import Segment, added, segment, term_hash, to_parts
 from rag.stores.lease import Lease
-from rag.stores.manifest import check_same, check_terms
 from rag.stores.ranges import merged
 from rag.stores.remote import read_segment, visible_documents
 from rag.stores.state import State, from_text, to_text

@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from rag.errors import IndexVersion
-from rag.stores.manifest import from_json, to_json
+from rag.stores.common.manifest import from_json, to_json
 from rag.stores.ranges import Ranges, without
 from rag.types import Manifest
 

@@ -20,7 +20,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rag.errors import ConfigError, MissingExtra, StoreError
-from rag.stores.address import Address, parse
+from rag.stores.common.address import Address, parse
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
 from rag.stores.remote import RemoteStore
 

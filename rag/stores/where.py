@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.stores.glob import closing
+from rag.stores.common.glob import closing
 from rag.types import Where
 
 

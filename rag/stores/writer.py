@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from rag.errors import IndexLocked, StoreError
 from rag.stores.coded import BLOCK
 from rag.stores.codes import encode
-from rag.stores.manifest import check_same, check_terms, from_json, to_json
+from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
 from rag.stores.postings import PostingsWriter
 from rag.stores.sqlite import FILE, check_format, connect_to_write, create_tables, in_words
 from rag.stores.vectors import pack
