@@ -22,9 +22,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.errors import MissingExtra, StoreError
-from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
-from rag.stores.ranges import cover, merged
-from rag.stores.remote import RemoteStore
+from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.ranges import cover, merged
+from rag.stores.engine.store import RemoteStore
 from rag.types import Chunk, Vector
 
 try:
@@ -132,7 +132,7 @@ _PROCESS = _Process()
 
 
 class Infinity:
-    """`rag.stores.engine.Engine` on two tables."""
+    """`rag.stores.engine.protocol.Engine` on two tables."""
 
     kind = "exact, float32"
     slack = 1.0

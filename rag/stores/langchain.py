@@ -21,9 +21,9 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
 from rag.errors import StoreError
-from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
-from rag.stores.ranges import holds
-from rag.stores.remote import RemoteStore
+from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.ranges import holds
+from rag.stores.engine.store import RemoteStore
 from rag.types import Chunk, Scored, Vector, Where
 
 _AT_ONCE = 100
@@ -87,7 +87,7 @@ def _with_given(store: VectorStore) -> VectorStore:
 
 
 class LangChain:
-    """`rag.stores.engine.Engine` on one vector store or two."""
+    """`rag.stores.engine.protocol.Engine` on one vector store or two."""
 
     kind = "as the LangChain store does"
     slack = 1.0

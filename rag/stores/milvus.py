@@ -2,7 +2,7 @@
 
 `name` has a row for each chunk with a dense and a sparse vector: the hashes of the chunk's terms as
 indices and their saturated counts as values, so that its product with the question's weights is BM25 for
-a fixed mean length; `rag.stores.remote` makes it exact. `name_records` has the documents, the frequencies
+a fixed mean length; `rag.stores.engine.store` makes it exact. `name_records` has the documents, the frequencies
 of terms, the state and the claims. All is read at the level Strong: what was written is there.
 """
 
@@ -25,8 +25,8 @@ import numpy as np
 
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
-from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
-from rag.stores.remote import RemoteStore
+from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.store import RemoteStore
 from rag.types import Chunk, Vector
 
 try:
@@ -71,7 +71,7 @@ class MilvusStore(RemoteStore):
 
 
 class Milvus:
-    """`rag.stores.engine.Engine` on two collections."""
+    """`rag.stores.engine.protocol.Engine` on two collections."""
 
     kind = "HNSW, float32"
     slack = 1.0

@@ -16,8 +16,8 @@ from langchain_core.documents import Document
 
 from rag.errors import ConfigError, MissingExtra, StoreError
 from rag.stores.common.address import parse
+from rag.stores.engine.store import RemoteStore
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
-from rag.stores.remote import RemoteStore
 
 try:
     from langchain_pinecone import PineconeVectorStore

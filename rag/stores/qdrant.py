@@ -1,7 +1,7 @@
 """An index in Qdrant: one collection, a point for each chunk with a dense and a sparse vector.
 
 The sparse vector has the hashes of the chunk's terms as indices and their saturated counts as values, so
-that its product with the question's weights is BM25 for a fixed mean length; `rag.stores.remote` makes it
+that its product with the question's weights is BM25 for a fixed mean length; `rag.stores.engine.store` makes it
 exact. Points without vectors hold the documents, the frequencies of terms, the state and the claims.
 """
 
@@ -20,8 +20,8 @@ import numpy as np
 
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
-from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
-from rag.stores.remote import RemoteStore
+from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.store import RemoteStore
 from rag.types import Chunk, Vector
 
 try:
@@ -50,7 +50,7 @@ class QdrantStore(RemoteStore):
 
 
 class Qdrant:
-    """`rag.stores.engine.Engine` on a collection."""
+    """`rag.stores.engine.protocol.Engine` on a collection."""
 
     kind = "HNSW, float32"
     slack = 1.0

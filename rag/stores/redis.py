@@ -2,8 +2,8 @@
 
 The chunk's terms stand in a TEXT field as hashes in hexadecimal, so that Redis splits and folds nothing.
 Redis scores by a BM25 of its own (b is 0.5 there, and what was deleted counts for a while): it finds the
-candidates, with the weights of terms put right, and `rag.stores.remote` gives them their exact BM25. The rest is
-in keys beside: `name:state`, `name:claims`, `name:document`, `name:segment`. A commit lasts as long as
+candidates, with the weights of terms put right, and `rag.stores.engine.store` gives them their exact BM25.
+The rest is in keys beside: `name:state`, `name:claims`, `name:document`, `name:segment`. A commit lasts as long as
 the server keeps what it has answered for: with `appendfsync always` it survives a power cut, with Redis's
 usual settings the last second may go.
 """
@@ -20,9 +20,9 @@ import numpy as np
 
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
-from rag.stores.engine import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.store import RemoteStore
 from rag.stores.lexical import K1
-from rag.stores.remote import RemoteStore
 from rag.types import Chunk, Vector
 
 try:
@@ -50,7 +50,7 @@ class RedisStore(RemoteStore):
 
 
 class Redis:
-    """`rag.stores.engine.Engine` on hashes and one search index."""
+    """`rag.stores.engine.protocol.Engine` on hashes and one search index."""
 
     kind = "HNSW, float32"
     slack = 2.0  # b is 0.5 there, and the factors of terms are measured on a chunk of any length

@@ -21,8 +21,8 @@ from langchain_core.documents import Document
 
 from rag.errors import ConfigError, MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
+from rag.stores.engine.store import RemoteStore
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
-from rag.stores.remote import RemoteStore
 
 _QUIET = ("langchain_weaviate", "langchain_weaviate.vectorstores", "weaviate-client")
 logging.getLogger(_QUIET[0]).setLevel(logging.CRITICAL + 1)  # it misses a package as soon as it is imported

@@ -52,7 +52,7 @@ class TestMilvusServer(ServerContract):
 
     @pytest.fixture
     def own_url(self, own: servers.Server, monkeypatch: pytest.MonkeyPatch) -> str:
-        monkeypatch.setattr("rag.stores.lease.LEASE", 2.0)
+        monkeypatch.setattr("rag.stores.engine.lease.LEASE", 2.0)
         return f"milvus://127.0.0.1:{own.port}/own"
 
 

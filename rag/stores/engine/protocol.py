@@ -1,4 +1,4 @@
-"""What a search engine must do to hold an index: the few acts that `rag.stores.remote` is made of."""
+"""What a search engine must do to hold an index: the few acts that `rag.stores.engine.store` is made of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.stores.common.bm25 import saturation
-from rag.stores.ranges import Ranges
+from rag.stores.engine.ranges import Ranges
 from rag.types import Chunk, Vector
 
 Counts = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]

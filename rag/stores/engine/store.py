@@ -2,7 +2,7 @@
 
 Lexical scores are exact: the engine gives candidates by its own weights (made with the mean length that
 the first commit found), and BM25 is computed here from the counts of their terms, with the frequencies
-that the index keeps (`rag.stores.frequencies`). Candidates are asked for until none that is missing could
+that the index keeps (`rag.stores.engine.frequencies`). Candidates are asked for until none that is missing could
 score higher, by the largest factor that another mean length, and Redis's other way to score, can bring; of
 very common terms 4,096 candidates are the end.
 """
@@ -23,10 +23,10 @@ from rag.errors import IndexMissing, StoreError
 from rag.stores import Writer
 from rag.stores.common import bm25
 from rag.stores.common.checks import check_query
-from rag.stores.engine import Among, Engine, Found
-from rag.stores.frequencies import Segment, from_parts, term_hash
-from rag.stores.ranges import Ranges, cover, holds, merged
-from rag.stores.state import FORMAT, State, from_text
+from rag.stores.engine.frequencies import Segment, from_parts, term_hash
+from rag.stores.engine.protocol import Among, Engine, Found
+from rag.stores.engine.ranges import Ranges, cover, holds, merged
+from rag.stores.engine.state import FORMAT, State, from_text
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 EXACT_UP_TO = 10_000  # chunks; beyond, the engine's graph is searched
@@ -156,7 +156,7 @@ class RemoteStore:
 
     def write(self, manifest: Manifest) -> AbstractContextManager[Writer]:
         """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
-        from rag.stores.remote_writer import writing
+        from rag.stores.engine.writer import writing
 
         return writing(self._engine, manifest, self._url)
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 from rag.errors import IndexVersion
 from rag.stores.common.manifest import from_json, to_json
-from rag.stores.ranges import Ranges, without
+from rag.stores.engine.ranges import Ranges, without
 from rag.types import Manifest
 
 FORMAT = 1

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Self
 
 from rag.errors import IndexLocked, StoreError
-from rag.stores.engine import Engine
+from rag.stores.engine.protocol import Engine
 
 LEASE = 30.0  # seconds that a claim holds without being renewed
 

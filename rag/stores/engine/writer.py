@@ -15,12 +15,12 @@ from rag.errors import StoreError
 from rag.stores.common import bm25
 from rag.stores.common.checks import check_text, check_vectors
 from rag.stores.common.manifest import check_same, check_terms
-from rag.stores.engine import Engine, Row
-from rag.stores.frequencies import Segment, added, segment, term_hash, to_parts
-from rag.stores.lease import Lease
-from rag.stores.ranges import merged
-from rag.stores.remote import read_segment, visible_documents
-from rag.stores.state import State, from_text, to_text
+from rag.stores.engine.frequencies import Segment, added, segment, term_hash, to_parts
+from rag.stores.engine.lease import Lease
+from rag.stores.engine.protocol import Engine, Row
+from rag.stores.engine.ranges import merged
+from rag.stores.engine.state import State, from_text, to_text
+from rag.stores.engine.store import read_segment, visible_documents
 from rag.text import chunk_terms
 from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
