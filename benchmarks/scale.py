@@ -30,7 +30,7 @@ def build(work: Path, n: int) -> dict[str, float]:
     """Write `n` chunks through the product's own writer."""
     from grown import grown
 
-    from rag.stores.faiss import FaissStore
+    from rag.stores.faiss.store import FaissStore
     from rag.text import TERMS
     from rag.types import Chunk, Document, Manifest
 
@@ -60,7 +60,7 @@ def search(work: Path, n: int) -> dict[str, float]:
     from rag.embedders import load_embedder
     from rag.retrieve import Weights
     from rag.retrieve import search as fused
-    from rag.stores.faiss import FaissStore
+    from rag.stores.faiss.store import FaissStore
     from rag.text import search_terms
 
     questions = json.loads((work / "pieces.json").read_text(encoding="utf-8"))[1]
@@ -122,8 +122,8 @@ def _percentiles(
 def recall(work: Path, n: int) -> dict[str, float]:
     """recall@10 of the dense search against all cosines, of the stored vectors."""
     from rag.embedders import load_embedder
-    from rag.stores.faiss import FaissStore, _vectors
-    from rag.stores.vectors import unpack
+    from rag.stores.faiss.exact_index import unpack
+    from rag.stores.faiss.store import FaissStore, _vectors
 
     questions = json.loads((work / "pieces.json").read_text(encoding="utf-8"))[1][-300:]
     asked = load_embedder("bilingual").embed_queries(questions)
@@ -152,7 +152,7 @@ def change(work: Path, n: int) -> dict[str, float]:
     """One document replaced and committed, and the first search of a reader that stood open meanwhile."""
     from grown import grown
 
-    from rag.stores.faiss import FaissStore
+    from rag.stores.faiss.store import FaissStore
     from rag.text import search_terms
     from rag.types import Chunk
 

@@ -19,13 +19,13 @@ import pytest
 from contracts.store import DIM, MANIFEST, StoreContract, document, fill, passages, texts_of, unit
 
 from rag.errors import IndexLocked, IndexMissing, IndexVersion, StoreError
-from rag.stores.codes import encode, estimate, rotated, width
-from rag.stores.faiss import FaissStore
-from rag.stores.lexical import _Scoring
-from rag.stores.postings import frequencies, read, segments
-from rag.stores.sqlite import FILE
-from rag.stores.vectors import pack
-from rag.stores.where import sqlite_glob
+from rag.stores.faiss.binary_codes import encode, estimate, rotated, width
+from rag.stores.faiss.bm25_index import _Scoring
+from rag.stores.faiss.exact_index import pack
+from rag.stores.faiss.filters import sqlite_glob
+from rag.stores.faiss.postings import frequencies, read, segments
+from rag.stores.faiss.schema import FILE
+from rag.stores.faiss.store import FaissStore
 from rag.text import TERMS, chunk_terms, passage, script, search_terms
 from rag.types import Manifest, Where
 
@@ -60,7 +60,7 @@ def test_opening_makes_nothing(tmp_path: Path) -> None:
 
 def test_faiss_waits_until_vectors_are_searched(folder: Path) -> None:
     code = (
-        "import sys\nfrom rag.stores.faiss import FaissStore\nstore = FaissStore(sys.argv[1])\n"
+        "import sys\nfrom rag.stores.faiss.store import FaissStore\nstore = FaissStore(sys.argv[1])\n"
         "store.documents(), store.statistics(), store.lexical(['ref'], 1)\n"
         "with store.write(store.manifest()) as writer: writer.remove(['manual.pdf'])\n"
         "print('faiss' in sys.modules)"
@@ -337,7 +337,7 @@ def test_after_a_failure_the_writer_takes_no_more(folder: Path) -> None:
 READ = """
 import sys
 import numpy as np
-from rag.stores.faiss import FaissStore
+from rag.stores.faiss.store import FaissStore
 store = FaissStore(sys.argv[1])
 found = store.dense(np.array([1, 0, 0, 0], np.float32), 1) + store.lexical(["ref"], 1)
 print([chunk.text for chunk in store.chunks([each.id for each in found])])
@@ -389,7 +389,7 @@ import sys
 import numpy as np
 sys.path[:0] = ["tests", "."]
 from contracts.store import MANIFEST, document, passages
-from rag.stores.faiss import FaissStore
+from rag.stores.faiss.store import FaissStore
 seed = int(sys.argv[2])
 rng = np.random.default_rng(seed)
 print("ready", flush=True)
@@ -484,8 +484,8 @@ def clustered(rng: np.random.Generator, n: int) -> np.ndarray:
 
 def test_codes_find_what_exact_search_finds_after_churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """recall@10 is at least .95 when new, after 30 % was replaced and some removed, and in a new process' eyes."""
-    monkeypatch.setattr("rag.stores.coded.FROM", 1000)
-    monkeypatch.setattr("rag.stores.coded._SHARE", 2000)  # more than one thread
+    monkeypatch.setattr("rag.stores.faiss.binary_index.FROM", 1000)
+    monkeypatch.setattr("rag.stores.faiss.binary_index._SHARE", 2000)  # more than one thread
     rng = np.random.default_rng(23)
     store, vectors = FaissStore(tmp_path), clustered(rng, 9000)
     by_source = {f"{i}.md": vectors[30 * i : 30 * i + 30] for i in range(300)}
@@ -553,9 +553,9 @@ def test_a_rotation_keeps_angles_and_codes_are_its_signs() -> None:
 
 def test_merged_segments_are_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small commits, so that segments are merged tier upon tier, with documents replaced in between."""
-    monkeypatch.setattr("rag.stores.postings._TIER", 40)
-    monkeypatch.setattr("rag.stores.postings._FAN", 3)
-    monkeypatch.setattr("rag.stores.postings._MOST_HELD", 200)
+    monkeypatch.setattr("rag.stores.faiss.postings._TIER", 40)
+    monkeypatch.setattr("rag.stores.faiss.postings._FAN", 3)
+    monkeypatch.setattr("rag.stores.faiss.postings._MOST_HELD", 200)
     chance = random.Random(4)
     words = [f"w{int(chance.paretovariate(0.6)) % 300}" for _ in range(2000)] + ["组件", "数据"] * 40
     store = FaissStore(tmp_path)
@@ -591,7 +591,7 @@ def test_the_best_are_found_though_common_terms_are_not_read_whole(
     questions = [[*chance.sample(words, 5), "w1", "w2", "w3"] for _ in range(60)]
     where = Where(source="1*")
     whole = [(store.lexical(q, 10), store.lexical(q, 10, where)) for q in questions]
-    monkeypatch.setattr("rag.stores.lexical._NARROWED_FROM", 0)
+    monkeypatch.setattr("rag.stores.faiss.bm25_index._NARROWED_FROM", 0)
     narrowed = []
     original = _Scoring.add_to_found
     monkeypatch.setattr(_Scoring, "add_to_found", lambda *args: (narrowed.append(1), original(*args)))

@@ -78,7 +78,7 @@ def open_store(url: str) -> Store:  # noqa: PLR0911
     scheme, _, rest = url.partition(":")
     match scheme:
         case "faiss" if rest:
-            from rag.stores.faiss import FaissStore
+            from rag.stores.faiss.store import FaissStore
 
             return FaissStore(rest)
         case "postgresql" if rest:

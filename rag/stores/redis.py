@@ -22,7 +22,7 @@ from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
 from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
 from rag.stores.engine.store import RemoteStore
-from rag.stores.lexical import K1
+from rag.stores.faiss.bm25_index import K1
 from rag.types import Chunk, Vector
 
 try:

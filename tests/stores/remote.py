@@ -18,7 +18,7 @@ from contracts.store import DIM, MANIFEST, Open, StoreContract, document, fill, 
 from rag.errors import IndexLocked, StoreError
 from rag.stores import Store, open_store
 from rag.stores.copy import copy
-from rag.stores.faiss import FaissStore
+from rag.stores.faiss.store import FaissStore
 from rag.text import TERMS, chunk_terms, terms
 from rag.types import Document, Manifest, Scored, Where
 

@@ -14,7 +14,7 @@ from remote import ServerContract
 
 from rag.errors import StoreError
 from rag.stores import open_store
-from rag.stores.faiss import FaissStore
+from rag.stores.faiss.store import FaissStore
 
 pytestmark = pytest.mark.stores
 

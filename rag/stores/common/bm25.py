@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from rag.stores.lexical import K1, MOST_TERMS, B, bound, idf, rarity
+from rag.stores.faiss.bm25_index import K1, MOST_TERMS, B, bound, idf, rarity
 
 _LONGEST = 200  # bytes of a term as an engine's key; engines limit what they index (PostgreSQL: 2,704 bytes)
 
@@ -30,7 +30,7 @@ def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> 
     """What each term can add to a chunk's score, as a share of what all can; those that no chunk holds left out.
 
     `frequencies` are the numbers of chunks, of `total`, that hold a term. Of more than MOST_TERMS the
-    rarest count, as in `rag.stores.lexical`.
+    rarest count, as in `rag.stores.faiss.bm25_index`.
     """
     if len(keys) > MOST_TERMS:
         keys = sorted((k for k in keys if frequencies.get(k)), key=lambda k: frequencies[k])[:MOST_TERMS]

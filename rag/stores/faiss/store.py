@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores import coded
-from rag.stores.codes import width
 from rag.stores.common.manifest import from_json
-from rag.stores.lexical import Lexicon
-from rag.stores.postings import segments
-from rag.stores.sqlite import VERSION, Readers
-from rag.stores.vectors import KIND, ExactIndex, unpack
-from rag.stores.where import sql
-from rag.stores.writer import SqliteWriter, writing
+from rag.stores.faiss import binary_index
+from rag.stores.faiss.binary_codes import width
+from rag.stores.faiss.bm25_index import Lexicon
+from rag.stores.faiss.exact_index import KIND, ExactIndex, unpack
+from rag.stores.faiss.filters import sql
+from rag.stores.faiss.postings import segments
+from rag.stores.faiss.schema import VERSION, Readers
+from rag.stores.faiss.writer import SqliteWriter, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 Ids = npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ class FaissStore:
         self._readers = Readers(self._folder)
         self._lock = threading.Lock()
         self._view: _View | None = None
-        self._vectors: tuple[str, ExactIndex | coded.CodedIndex] | None = None
+        self._vectors: tuple[str, ExactIndex | binary_index.CodedIndex] | None = None
 
     @property
     def url(self) -> str:
@@ -157,7 +157,7 @@ class FaissStore:
             "documents": documents,
             "chunks": int(chunks),
             "bytes": self._readers.size(),
-            "vectors": KIND if chunks < coded.FROM else coded.KIND,
+            "vectors": KIND if chunks < binary_index.FROM else binary_index.KIND,
             "generation": generation,
             "format": VERSION,
         }
@@ -190,9 +190,9 @@ class FaissStore:
                 self._view = view
             return view
 
-    def _vectors_of(self, view: _View) -> ExactIndex | coded.CodedIndex:
+    def _vectors_of(self, view: _View) -> ExactIndex | binary_index.CodedIndex:
         """What searches as many vectors as there are: their number decides, each time anew."""
-        kind = ExactIndex if len(view.ids) < coded.FROM else coded.CodedIndex
+        kind = ExactIndex if len(view.ids) < binary_index.FROM else binary_index.CodedIndex
         with self._lock:
             if self._vectors is None or self._vectors[0] != view.name or type(self._vectors[1]) is not kind:
                 self._vectors = view.name, kind(view.manifest.dim)

@@ -20,8 +20,8 @@ _APPLICATION = 0x52414753  # "RAGS", in the file's application_id
 # a reader that knows some chunks finds the new ones behind the last it has, and the gone ones by absence.
 # `generation` counts commits; `name` tells apart two indexes that stood in one folder, one after the other.
 # `lengths` are the chunks' numbers of terms (uint32, little-endian), `scripts` one byte a chunk, 1 for Latin;
-# `vectors` are float16 rows; `codes` those of `rag.stores.codes`, of up to BLOCK chunks, the first of which has
-# the id `first`; `postings` are those of `rag.stores.postings`, and a segment's `frequency` is what it adds to the
+# `vectors` are float16 rows; `codes` those of `binary_codes`, of up to BLOCK chunks, the first of which has
+# the id `first`; `postings` are those of `postings`, and a segment's `frequency` is what it adds to the
 # number of chunks that hold a term.
 _SCHEMA = """
 CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, manifest TEXT NOT NULL,

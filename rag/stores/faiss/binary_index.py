@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from rag.stores.codes import Codes, encode, estimate, width
-from rag.stores.vectors import Ids, Load, best
+from rag.stores.faiss.binary_codes import Codes, encode, estimate, width
+from rag.stores.faiss.exact_index import Ids, Load, best
 from rag.types import Vector, Vectors
 
 KIND = "codes of 1 bit a dimension, best of them by float16"

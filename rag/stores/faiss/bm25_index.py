@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rag.stores.postings import frequencies, read
-from rag.stores.vectors import best
+from rag.stores.faiss.exact_index import best
+from rag.stores.faiss.postings import frequencies, read
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -16,12 +16,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.errors import IndexLocked, StoreError
-from rag.stores.coded import BLOCK
-from rag.stores.codes import encode
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
-from rag.stores.postings import PostingsWriter
-from rag.stores.sqlite import FILE, check_format, connect_to_write, create_tables, in_words
-from rag.stores.vectors import pack
+from rag.stores.faiss.binary_codes import encode
+from rag.stores.faiss.binary_index import BLOCK
+from rag.stores.faiss.exact_index import pack
+from rag.stores.faiss.postings import PostingsWriter
+from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, in_words
 from rag.text import chunk_terms, passage, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
