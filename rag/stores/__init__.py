@@ -86,7 +86,7 @@ def open_store(url: str) -> Store:  # noqa: PLR0911
 
             return PostgresStore(url)
         case "elasticsearch" | "elasticsearch+https" if rest:
-            from rag.stores.elasticsearch import ElasticsearchStore
+            from rag.stores.elasticsearch.store import ElasticsearchStore
 
             return ElasticsearchStore(url)
         case "qdrant" if rest:

@@ -22,7 +22,7 @@ from servers import self_signed
 
 from rag.errors import ConfigError, IndexLocked, StoreError
 from rag.stores import open_store
-from rag.stores.elasticsearch import ElasticsearchStore
+from rag.stores.elasticsearch.store import ElasticsearchStore
 from rag.text import TERMS
 from rag.types import Manifest
 
@@ -62,7 +62,7 @@ class TestElasticsearchStore(StoreContract, RemoteContract):
 
     @pytest.fixture
     def small_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rag.stores.elasticsearch.EXACT", 99)
+        monkeypatch.setattr("rag.stores.elasticsearch.store.EXACT", 99)
 
     def test_nothing_of_a_write_without_commit_stays_but_the_lock(
         self, opened: Open, client: Elasticsearch

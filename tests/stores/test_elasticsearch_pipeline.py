@@ -20,7 +20,7 @@ from rag.embedders import Embedder, load_embedder
 from rag.embedders.hashed import HashedEmbedder
 from rag.embedders.pipeline import PipelineEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, RagError, StoreError
-from rag.stores.elasticsearch import ElasticsearchStore
+from rag.stores.elasticsearch.store import ElasticsearchStore
 from rag.text import passage
 from rag.types import Vectors
 

@@ -11,9 +11,9 @@ from rag.errors import IndexMissing, StoreError
 from rag.stores.common.bm25 import distinct, rarities, saturation, weights
 from rag.stores.common.checks import check_query
 from rag.stores.common.manifest import from_json
-from rag.stores.elasticsearch_db import EXACT, MOST, VERSION, State, connect, in_words, parse
-from rag.stores.elasticsearch_pipeline import definition, simulate
-from rag.stores.elasticsearch_search import (
+from rag.stores.elasticsearch.client import EXACT, MOST, VERSION, State, connect, in_words, parse
+from rag.stores.elasticsearch.pipeline import definition, simulate
+from rag.stores.elasticsearch.queries import (
     by_hnsw,
     compared,
     let_through,
@@ -23,7 +23,7 @@ from rag.stores.elasticsearch_search import (
     records,
     scored,
 )
-from rag.stores.elasticsearch_writer import ElasticsearchWriter, writing
+from rag.stores.elasticsearch.writer import ElasticsearchWriter, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from rag.errors import StoreError
 from rag.stores.common.glob import regex
 from rag.stores.common.manifest import from_json
-from rag.stores.elasticsearch_db import MOST, Address, State, committed, in_words
+from rag.stores.elasticsearch.client import MOST, Address, State, committed, in_words
 from rag.types import Chunk, Document, Scored, Vectors, Where
 
 if TYPE_CHECKING:

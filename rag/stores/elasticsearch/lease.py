@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import IndexLocked
-from rag.stores.elasticsearch_db import Address
-from rag.stores.elasticsearch_mappings import CONTROL
+from rag.stores.elasticsearch.client import Address
+from rag.stores.elasticsearch.mappings import CONTROL
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch

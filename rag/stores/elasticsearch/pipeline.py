@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import StoreError
-from rag.stores.elasticsearch_db import Address
+from rag.stores.elasticsearch.client import Address
 from rag.types import Vectors
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rag.stores.elasticsearch_db import VERSION
+from rag.stores.elasticsearch.client import VERSION
 
 CONTROL: dict[str, Any] = {
     "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},

@@ -13,11 +13,11 @@ from rag.errors import StoreError
 from rag.stores.common.bm25 import key
 from rag.stores.common.checks import check_text, check_vectors
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
-from rag.stores.elasticsearch_db import Address, State, connect, in_words, read_state
-from rag.stores.elasticsearch_lease import Lease, leased
-from rag.stores.elasticsearch_mappings import chunk_index
-from rag.stores.elasticsearch_pipeline import definition
-from rag.stores.elasticsearch_search import records
+from rag.stores.elasticsearch.client import Address, State, connect, in_words, read_state
+from rag.stores.elasticsearch.lease import Lease, leased
+from rag.stores.elasticsearch.mappings import chunk_index
+from rag.stores.elasticsearch.pipeline import definition
+from rag.stores.elasticsearch.queries import records
 from rag.text import chunk_terms, passage
 from rag.types import Chunk, Document, Manifest, Vectors
 
