@@ -82,7 +82,7 @@ def open_store(url: str) -> Store:  # noqa: PLR0911
 
             return FaissStore(rest)
         case "postgresql" if rest:
-            from rag.stores.postgresql import PostgresStore
+            from rag.stores.postgresql.store import PostgresStore
 
             return PostgresStore(url)
         case "elasticsearch" | "elasticsearch+https" if rest:

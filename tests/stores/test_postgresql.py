@@ -39,7 +39,7 @@ class TestPostgresStore(StoreContract, RemoteContract):
 
     @pytest.fixture
     def small_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in ("rag.stores.postgresql", "rag.stores.postgresql_writer"):
+        for module in ("rag.stores.postgresql.store", "rag.stores.postgresql.writer"):
             monkeypatch.setattr(f"{module}.EXACT", 99)
 
 
@@ -96,7 +96,7 @@ def test_a_name_that_is_none(table: str) -> None:
 def test_a_server_that_is_too_old(
     url: str, limit: str, least: object, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"rag.stores.postgresql_db.{limit}", least)
+    monkeypatch.setattr(f"rag.stores.postgresql.connection.{limit}", least)
     store = open_store(url)
     with pytest.raises(StoreError, match=rf"^the server at 127\.0\.0\.1:\d+/postgres {said}"):
         store.write(MANIFEST).__enter__()

@@ -15,12 +15,12 @@ from rag.stores.common.bm25 import distinct, rarities, saturation, weights
 from rag.stores.common.checks import check_query
 from rag.stores.common.glob import regex
 from rag.stores.common.manifest import from_json
-from rag.stores.postgresql_db import VERSION, Readers, operand, parse
-from rag.stores.postgresql_writer import EXACT, PostgresWriter, literal, writing
+from rag.stores.postgresql.connection import VERSION, Readers, operand, parse
+from rag.stores.postgresql.writer import EXACT, PostgresWriter, literal, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 if TYPE_CHECKING:
-    from rag.stores.postgresql_db import Connection
+    from rag.stores.postgresql.connection import Connection
 
 _FREQUENCIES_KEPT = 100_000
 _CHUNK = 'c.id, d.source, c.text, c."start", c."end", c.position, c.page, c.heading'

@@ -14,12 +14,12 @@ from rag.errors import IndexLocked, StoreError
 from rag.stores.common.bm25 import key
 from rag.stores.common.checks import check_text, check_vectors, encodable
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
-from rag.stores.postgresql_db import Address, check_mark, connect, create, in_words, operand
+from rag.stores.postgresql.connection import Address, check_mark, connect, create, in_words, operand
 from rag.text import chunk_terms
 from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
 if TYPE_CHECKING:
-    from rag.stores.postgresql_db import Connection
+    from rag.stores.postgresql.connection import Connection
 
 EXACT = 20_000
 """Chunks up to which vectors are compared one by one; above, an HNSW index is kept."""
