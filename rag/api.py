@@ -144,7 +144,7 @@ class RAG:
 
 def _embedder_for(store: Store, named: str | Embedder | Embeddings, made: Manifest | None) -> Embedder:
     """The embedder that is named or given, or the index's own. Raises ConfigError, ModelError."""
-    from rag.embedders.pipeline import pipeline_of
+    from rag.embedders.in_store import pipeline_of
 
     if not isinstance(named, str):
         from rag.embedders.langchain import adopt

@@ -13,7 +13,7 @@ import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
 from rag.embedders import Embedder, engine, load_embedder, minilm
-from rag.embedders.batch import batches, clean, embed_each, even_batches, fair_budget, padded
+from rag.embedders.batches import batches, clean, embed_each, even_batches, fair_budget, padded
 from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.embedders.graph import derived
 from rag.errors import ConfigError, ModelError

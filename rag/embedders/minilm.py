@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batch import Shape, batches, clean, embed_each, even_batches, fair_budget, padded
+from rag.embedders.batches import Shape, batches, clean, embed_each, even_batches, fair_budget, padded
 from rag.embedders.engine import (
     Array,
     Run,

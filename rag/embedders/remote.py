@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.embedders.batch import clean
+from rag.embedders.batches import clean
 from rag.errors import EmbedderError, RagError
 from rag.network.endpoint import Endpoint, failure, sentence
 from rag.network.retry import Patience, persist

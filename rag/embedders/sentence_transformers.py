@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.embedders.batch import clean, embed_each
+from rag.embedders.batches import clean, embed_each
 from rag.errors import EmbedderError, MissingExtra, ModelError
 from rag.types import Vectors
 from rag.weights.cache import catalogue, model_path

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batch import batches, clean, embed_each, fair_budget, padded
+from rag.embedders.batches import batches, clean, embed_each, fair_budget, padded
 from rag.embedders.engine import Array, Run, allowed_processors, on_all_processors, session
 from rag.embedders.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
 from rag.errors import ModelError

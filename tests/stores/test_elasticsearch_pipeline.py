@@ -18,7 +18,7 @@ from remote_contract import one_line
 from rag import RAG
 from rag.embedders import Embedder, load_embedder
 from rag.embedders.hashed import HashedEmbedder
-from rag.embedders.pipeline import PipelineEmbedder
+from rag.embedders.in_store import PipelineEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, RagError, StoreError
 from rag.stores.elasticsearch.store import ElasticsearchStore
 from rag.text import passage

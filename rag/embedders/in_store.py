@@ -10,7 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rag.embedders.batch import clean, embed_each
+from rag.embedders.batches import clean, embed_each
 from rag.errors import ConfigError
 from rag.network.tokens import count, encoding_for
 from rag.types import Vectors
