@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engines import model_folder
-from rag.embedders import minilm
+from rag.embedders.builtin import minilm
 
 PIECES = 400
 CHARACTERS = 700

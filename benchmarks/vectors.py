@@ -56,7 +56,7 @@ def noisy(vectors: Vectors, count: int) -> Vectors:
 def main() -> None:
     """`TARGET COUNT FOLDER…`: writes chunks.jsonl, minilm.npy and bilingual.npy."""
     from rag.embedders import load_embedder
-    from rag.embedders.minilm import MiniLM
+    from rag.embedders.builtin.minilm import MiniLM
 
     target, count = Path(sys.argv[1]), int(sys.argv[2])
     texts = real_chunks([Path(folder) for folder in sys.argv[3:]])

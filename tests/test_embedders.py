@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
-from rag.embedders import Embedder, engine, load_embedder, minilm
+from rag.embedders import Embedder, load_embedder
 from rag.embedders.batches import batches, clean, embed_each, even_batches, fair_budget, padded
-from rag.embedders.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
-from rag.embedders.graph import derived
+from rag.embedders.builtin import minilm
+from rag.embedders.builtin import runtime as engine
+from rag.embedders.builtin.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
+from rag.embedders.builtin.graph import derived
 from rag.errors import ConfigError, ModelError
 from rag.weights.cache import model_path
 
@@ -231,7 +233,7 @@ def test_is_latin() -> None:
 
 def test_weights_say_the_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     before = BilingualEmbedder().weights
-    monkeypatch.setattr("rag.embedders.bilingual.LATIN_SHARE", 0.5)
+    monkeypatch.setattr("rag.embedders.builtin.bilingual.LATIN_SHARE", 0.5)
     assert BilingualEmbedder().weights != before
 
 
@@ -309,7 +311,7 @@ def test_a_broken_derived_file_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 def test_threads_that_embed_for_the_first_time_do_not_wait_for_each_other_for_ever() -> None:
     code = (
         "import sys; sys.setswitchinterval(1e-6)\n"  # before the first was kept apart, ten of twelve runs hung
-        "from rag.embedders.minilm import MiniLM\n"
+        "from rag.embedders.builtin.minilm import MiniLM\n"
         "print(MiniLM.load().embed([f'{i} word' * 40 for i in range(400)]).shape)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -51,11 +51,11 @@ def load_embedder(name: str) -> Embedder:
     kind, _, model = name.partition(":")
     match kind:
         case "bilingual" if not model:
-            from rag.embedders.bilingual import BilingualEmbedder
+            from rag.embedders.builtin.bilingual import BilingualEmbedder
 
             return BilingualEmbedder.load()
         case "minilm" if not model:
-            from rag.embedders.english import MiniLMEmbedder
+            from rag.embedders.builtin.english import MiniLMEmbedder
 
             return MiniLMEmbedder.load()
         case "st" if model:

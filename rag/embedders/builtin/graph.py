@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from rag.embedders.engine import Array
+from rag.embedders.builtin.runtime import Array
 from rag.errors import ModelError
 from rag.weights.cache import cache_dir
 

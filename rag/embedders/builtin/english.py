@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Lock
 
-from rag.embedders import minilm
+from rag.embedders.builtin import minilm
 from rag.types import Vectors
 from rag.weights.cache import model_path
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from rag.embedders.batches import Shape, batches, clean, embed_each, even_batches, fair_budget, padded
-from rag.embedders.engine import (
+from rag.embedders.builtin.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
+from rag.embedders.builtin.runtime import (
     Array,
     Run,
     allowed_processors,
@@ -26,7 +27,6 @@ from rag.embedders.engine import (
     on_all_processors,
     session,
 )
-from rag.embedders.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
 from rag.types import Vectors
 from rag.weights.cache import model_path, weights_hash
 

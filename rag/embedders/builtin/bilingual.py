@@ -14,8 +14,8 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
-from rag.embedders import minilm, use
-from rag.embedders.engine import both
+from rag.embedders.builtin import minilm, use
+from rag.embedders.builtin.runtime import both
 from rag.text import script
 from rag.types import Vectors
 from rag.weights.cache import model_path
