@@ -147,7 +147,7 @@ def _embedder_for(store: Store, named: str | Embedder | Embeddings, made: Manife
     from rag.embedders.in_store import pipeline_of
 
     if not isinstance(named, str):
-        from rag.embedders.langchain import adopt
+        from rag.embedders.remote.langchain import adopt
 
         named = adopt(named)
     if (inside := pipeline_of(store, named)) is not None:

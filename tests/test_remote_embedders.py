@@ -28,12 +28,12 @@ from ingest.estimate import estimate
 from ingest.pipeline import ingest
 from rag.config import Settings
 from rag.embedders import Embedder, load_embedder
-from rag.embedders.cache import CachedEmbedder
 from rag.embedders.hashed import HashedEmbedder
-from rag.embedders.langchain import adopt, wrap
-from rag.embedders.openai import OFFICIAL_LIMITS, compatible
-from rag.embedders.remote import Limits, RemoteEmbedder, RequestFailed
-from rag.embedders.vectorfile import VectorFile
+from rag.embedders.remote.base import Limits, RemoteEmbedder, RequestFailed
+from rag.embedders.remote.cache import CachedEmbedder
+from rag.embedders.remote.langchain import adopt, wrap
+from rag.embedders.remote.openai import OFFICIAL_LIMITS, compatible
+from rag.embedders.remote.vectorfile import VectorFile
 from rag.errors import ConfigError, EmbedderError, ModelError
 from rag.network.endpoint import Endpoint, Failure, failure
 from rag.network.retry import Patience

@@ -10,8 +10,9 @@ __all__ = ["load"]
 
 def load(kind: str, model: str) -> Embedder:
     """The embedder "kind:model"; raises as `rag.embedders.load_embedder` does."""
-    from rag.embedders import dashscope, modelscope, ollama, openai
-    from rag.embedders.cache import cached
+    from rag.embedders import modelscope
+    from rag.embedders.remote import dashscope, ollama, openai
+    from rag.embedders.remote.cache import cached
 
     match kind:
         case "openai" if model:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from rag.embedders.options import full_name, split_options
-from rag.embedders.remote import Limits, RemoteEmbedder
+from rag.embedders.remote.base import Limits, RemoteEmbedder
+from rag.embedders.remote.options import full_name, split_options
 from rag.errors import ConfigError, MissingExtra
 from rag.network.endpoint import Endpoint, close_with, environment, http_address
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from rag.embedders.openai import compatible
-from rag.embedders.options import full_name, split_options
-from rag.embedders.remote import Limits, RemoteEmbedder
+from rag.embedders.remote.base import Limits, RemoteEmbedder
+from rag.embedders.remote.openai import compatible
+from rag.embedders.remote.options import full_name, split_options
 from rag.errors import ConfigError
 from rag.network.endpoint import Endpoint, environment, http_address
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rag.embedders.options import full_name, split_options
-from rag.embedders.remote import Limits, RemoteEmbedder
+from rag.embedders.remote.base import Limits, RemoteEmbedder
+from rag.embedders.remote.options import full_name, split_options
 from rag.errors import EmbedderError, MissingExtra
 from rag.network.endpoint import Endpoint, close_with
 from rag.network.ollama import details, endpoint_for

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.embedders import Embedder
-from rag.embedders.vectorfile import VectorFile
+from rag.embedders.remote.vectorfile import VectorFile
 from rag.network.endpoint import environment, whole_number
 from rag.types import Vectors
 

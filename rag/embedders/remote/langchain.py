@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rag.embedders import Embedder
-from rag.embedders.cache import cached
-from rag.embedders.remote import Limits, RemoteEmbedder
+from rag.embedders.remote.base import Limits, RemoteEmbedder
+from rag.embedders.remote.cache import cached
 from rag.errors import ConfigError
 from rag.network.endpoint import Endpoint
 
