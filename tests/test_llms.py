@@ -25,11 +25,11 @@ from servers import LLAMA, running
 
 from rag.errors import ConfigError, LLMError, ModelError
 from rag.llms import LLM, load_llm
-from rag.llms.gguf import read_header
-from rag.llms.llamacpp import start
-from rag.llms.local import DEFAULT_MODEL, LocalLLM
+from rag.llms.local.engine import start
+from rag.llms.local.gguf import read_header
+from rag.llms.local.llm import DEFAULT_MODEL, LocalLLM
+from rag.llms.local.template import breaker, chatml, is_chatml, pieces, veil
 from rag.llms.openai import OpenAILLM
-from rag.llms.template import breaker, chatml, is_chatml, pieces, veil
 from rag.prompt import in_a_row
 from rag.types import Message
 
@@ -40,7 +40,7 @@ TOKENS = {"<|im_start|>": 7, "<|im_end|>": 8, "<tool_call>": 9}
 WITHOUT_UNIX_SOCKET = """
 import sys
 from pathlib import Path
-from rag.llms.llamacpp import start
+from rag.llms.local.engine import start
 server = start(Path(sys.argv[1]), 1024, unix=False)
 print(server.listening_address, flush=True)
 sys.stdin.read()

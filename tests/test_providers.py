@@ -23,7 +23,7 @@ from servers import LLAMA, Reply, Request, answering, events, running
 from rag.errors import ConfigError, LLMError, MissingExtra
 from rag.llms import LLM, Piece, load_llm
 from rag.llms.langchain import adopt
-from rag.llms.local import DEFAULT_MODEL
+from rag.llms.local.llm import DEFAULT_MODEL
 from rag.llms.thinking import Thought, ThoughtTags
 from rag.types import Message, Usage
 

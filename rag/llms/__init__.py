@@ -64,7 +64,7 @@ def load_llm(name: str) -> LLM | None:
         case "none" if not model:
             return None
         case "local":
-            from rag.llms.local import LocalLLM
+            from rag.llms.local.llm import LocalLLM
 
             return LocalLLM.load(model or None)
         case "openai" if model:

@@ -10,9 +10,9 @@ from typing import Any
 
 from rag.errors import LLMError, ModelError
 from rag.llms import Piece
-from rag.llms.gguf import read_header
-from rag.llms.llamacpp import Call, Run, start
-from rag.llms.template import breaker, chatml, is_chatml, pieces, sound, veil
+from rag.llms.local.engine import Call, Run, start
+from rag.llms.local.gguf import read_header
+from rag.llms.local.template import breaker, chatml, is_chatml, pieces, sound, veil
 from rag.types import Message, Usage
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
@@ -27,7 +27,7 @@ class LocalLLM:
     Safe to use from several threads: requests are answered one after the other. A prompt that begins
     like one read lately is read from where they part (`Usage.cached`). The log-probabilities are the
     model's own, before a grammar forbids tokens; "" stands for the end of the answer. Tokens that were tried ahead
-    (`rag.llms.llamacpp.AHEAD`) have none: never the first.
+    (`rag.llms.local.engine.AHEAD`) have none: never the first.
     """
 
     def __init__(
