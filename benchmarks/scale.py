@@ -58,8 +58,8 @@ def search(work: Path, n: int) -> dict[str, float]:
     """Opening, and the searches of a process that stays."""
     from rag.config import Settings
     from rag.embedders import load_embedder
-    from rag.retrieve import Weights
-    from rag.retrieve import search as fused
+    from rag.retrieval.search import Weights
+    from rag.retrieval.search import search as fused
     from rag.stores.faiss.store import FaissStore
     from rag.text import search_terms
 

@@ -15,14 +15,14 @@ from rag.conflict import settle
 from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
-from rag.evidence import Passage, closest, in_context, select
 from rag.ground import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
 from rag.overview import asks_for_sources, heading, line, overview
-from rag.parts import parts
 from rag.prompt import in_a_row, messages
 from rag.quoting import without_markers
-from rag.retrieve import Weights, search, together
+from rag.retrieval.evidence import Passage, closest, in_context, select
+from rag.retrieval.search import Weights, search, together
+from rag.retrieval.split import parts
 from rag.stores import Store
 from rag.text import language, script, sentences
 from rag.text.sanitise import plain

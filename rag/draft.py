@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.evidence import Passage
 from rag.quoting import as_written, in_quotes, quotation, shortened, without_markers
-from rag.retrieve import together
+from rag.retrieval.evidence import Passage
+from rag.retrieval.search import together
 from rag.text.sanitise import plain
 from rag.types import Answer, Chunk, Citation, Hit, Usage
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.evidence import Passage
 from rag.quoting import ASKS_FOR
+from rag.retrieval.evidence import Passage
 from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
 from rag.text import passage as passage_text
 from rag.types import Chunk, Hit

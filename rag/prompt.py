@@ -10,8 +10,8 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 
 from rag.errors import ConfigError
-from rag.evidence import Passage
 from rag.llms import LLM
+from rag.retrieval.evidence import Passage
 from rag.text import CJK, content_terms
 from rag.text.injection import neutral
 from rag.types import Message

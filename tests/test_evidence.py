@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.evidence import Passage, closest, in_context, select
+from rag.retrieval.evidence import Passage, closest, in_context, select
 from rag.text import terms
 from rag.types import Chunk, Hit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.evidence import Passage
 from rag.ground import is_refusal, on_topic, support
+from rag.retrieval.evidence import Passage
 from rag.types import Chunk, Hit
 
 HASHED = HashedEmbedder()

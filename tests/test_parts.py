@@ -7,7 +7,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 
-from rag.parts import MOST, parts
+from rag.retrieval.split import MOST, parts
 
 QUESTIONS = tomllib.loads((ROOT / "data/questions.toml").read_text(encoding="utf-8"))["question"]
 

@@ -19,7 +19,7 @@ from ingest.pipeline import IngestReport, Progress, as_before, ingest
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, IndexLocked, LoadError
-from rag.retrieve import Weights, search
+from rag.retrieval.search import Weights, search
 from rag.stores import Store, open_store
 
 Tree = Callable[..., Path]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ConfigError
-from rag.evidence import Passage
 from rag.prompt import in_a_row, messages, render, turns
+from rag.retrieval.evidence import Passage
 from rag.types import Chunk
 
 PROMPTS = Path(__file__).parents[1] / "prompts"

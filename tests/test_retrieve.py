@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag import RAG, Where
-from rag.retrieve import Weights, fuse
+from rag.retrieval.search import Weights, fuse
 from rag.text import search_terms
 from rag.types import Scored
 
