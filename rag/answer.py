@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from rag.confidence import confidence, doubt, floor, signs
 from rag.config import Settings
-from rag.conflict import settle
 from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
-from rag.ground import is_refusal, on_topic, support
+from rag.grounding.confidence import confidence, doubt, floor, signs
+from rag.grounding.conflicts import settle
+from rag.grounding.support import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
 from rag.overview import asks_for_sources, heading, line, overview
 from rag.prompt import in_a_row, messages

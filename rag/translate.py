@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from rag.embedders import Embedder
-from rag.ground import means
+from rag.grounding.support import means
 from rag.llms import LLM
 from rag.prompt import reply, turns
 from rag.quoting import ASKS_FOR

@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from rag.confidence import Signs, confidence, doubt, lead, signs
 from rag.embedders.hashed import HashedEmbedder
+from rag.grounding.confidence import Signs, confidence, doubt, lead, signs
 from rag.retrieval.evidence import Passage
 from rag.stores import Store
 from rag.text import search_terms

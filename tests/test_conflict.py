@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.conflict import DAY, contradiction, figures, newer, settle
+from rag.grounding.conflicts import DAY, contradiction, figures, newer, settle
 from rag.types import Chunk, Document, Hit
 
 QUESTION = "How long is the warranty of the Tern?"

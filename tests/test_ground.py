@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.ground import is_refusal, on_topic, support
+from rag.grounding.support import is_refusal, on_topic, support
 from rag.retrieval.evidence import Passage
 from rag.types import Chunk, Hit
 
