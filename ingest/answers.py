@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.evaluation import Beir
-from rag.answer import Answerer, whole
+from rag.answering.answerer import Answerer, whole
 from rag.evaluate import contains, exact_match, f1
 from rag.llms import LLM
 from rag.text import language

@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.pipeline import Indexer, manifest_for
 from ingest.size import chunker_for
-from rag.answer import Answerer
+from rag.answering.answerer import Answerer
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError

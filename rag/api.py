@@ -8,7 +8,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.answer import Answerer, whole
+from rag.answering.answerer import Answerer, whole
 from rag.chat import Chat
 from rag.config import Settings, load_settings
 from rag.embedders import Embedder, load_embedder

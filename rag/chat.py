@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.answer import Answerer, whole
+from rag.answering.answerer import Answerer, whole
+from rag.answering.prompt import render, reply
 from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import LLM
-from rag.prompt import render, reply
 from rag.text import language
 from rag.text.injection import neutral
 from rag.types import Answer, Message

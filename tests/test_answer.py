@@ -11,7 +11,7 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
-from rag.answer import MAX_QUESTION, REFUSAL, SURE, Answerer
+from rag.answering.answerer import MAX_QUESTION, REFUSAL, SURE, Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import LLMError, QuestionError

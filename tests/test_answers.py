@@ -11,7 +11,7 @@ from scripted import ScriptedLLM
 
 from ingest.answers import Case, curve, figures, run, sample, write_table
 from ingest.evaluation import Beir, index_beir, read_beir
-from rag.answer import Answerer
+from rag.answering.answerer import Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.stores import open_store

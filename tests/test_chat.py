@@ -8,9 +8,9 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
+from rag.answering.prompt import render
 from rag.chat import Chat, rewrite
 from rag.embedders.hashed import HashedEmbedder
-from rag.prompt import render
 from rag.types import Answer
 
 FIRST = "How long is the warranty of the Tern machine?"

@@ -23,6 +23,7 @@ from contracts.llm import CAPITAL, FORGED, SEA, STORY, LLMContract
 from pydantic import SecretStr
 from servers import LLAMA, running
 
+from rag.answering.prompt import in_a_row
 from rag.errors import ConfigError, LLMError, ModelError
 from rag.llms import LLM, load_llm
 from rag.llms.local.engine import start
@@ -30,7 +31,6 @@ from rag.llms.local.gguf import read_header
 from rag.llms.local.llm import DEFAULT_MODEL, LocalLLM
 from rag.llms.local.template import breaker, chatml, is_chatml, pieces, veil
 from rag.llms.openai import OpenAILLM
-from rag.prompt import in_a_row
 from rag.types import Message
 
 KEY = "sk-test-0123456789abcdef-secret"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag import RAG, Where
-from rag.overview import MOST, asks_for_sources, overview
+from rag.answering.overview import MOST, asks_for_sources, overview
 
 
 @pytest.mark.parametrize(

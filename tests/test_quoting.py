@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.quoting import LONGEST, as_written, quotation, shortened, without_markers
+from rag.answering.wording import LONGEST, as_written, quotation, shortened, without_markers
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from rag.cli.screen import (
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
-    from rag.answer import Answerer
+    from rag.answering.answerer import Answerer
     from rag.api import RAG
     from rag.chat import Chat
 
@@ -221,7 +221,7 @@ def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | An
 
 def _checked(question: str) -> str:
     """`question`, found fit to be asked before any model is loaded. Raises QuestionError."""
-    from rag.answer import checked
+    from rag.answering.answerer import checked
 
     # In a locale without Chinese (LC_ALL=C), Python hands on an argument's bytes undecoded.
     return checked(os.fsencode(question).decode("utf-8", "replace"))

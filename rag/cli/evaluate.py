@@ -78,7 +78,7 @@ def answers(
 
     from ingest.answers import curve, figures, naive, run, sample, write_table
     from ingest.evaluation import index_beir, read_beir
-    from rag.answer import Answerer
+    from rag.answering.answerer import Answerer
     from rag.api import DEFAULT_EMBEDDER
     from rag.cli.models import fetching
     from rag.config import load_settings

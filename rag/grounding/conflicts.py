@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rag.quoting import prose
+from rag.answering.wording import prose
 from rag.text import content_terms, language, normalise, numbers, sentences
 from rag.types import Chunk, Document, Hit
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.answering.wording import ASKS_FOR
 from rag.embedders import Embedder
-from rag.quoting import ASKS_FOR
 from rag.retrieval.evidence import Passage
 from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
 from rag.text import passage as passage_text

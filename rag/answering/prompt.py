@@ -17,7 +17,7 @@ from rag.text.injection import neutral
 from rag.types import Message
 
 # Beside the package in a wheel, beside the folder `rag` in a checkout.
-_FOLDERS = (Path(__file__).parent / "prompts", Path(__file__).parent.parent / "prompts")
+_FOLDERS = (Path(__file__).parents[1] / "prompts", Path(__file__).parents[2] / "prompts")
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.quoting import as_written, in_quotes, quotation, shortened, without_markers
+from rag.answering.wording import as_written, in_quotes, quotation, shortened, without_markers
 from rag.retrieval.evidence import Passage
 from rag.retrieval.search import together
 from rag.text.sanitise import plain

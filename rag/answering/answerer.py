@@ -9,24 +9,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from rag.answering.draft import Draft
+from rag.answering.overview import asks_for_sources, heading, line, overview
+from rag.answering.prompt import in_a_row, messages
+from rag.answering.translate import is_foreign, retold, translated
+from rag.answering.wording import without_markers
 from rag.config import Settings
-from rag.draft import Draft
 from rag.embedders import Embedder
 from rag.errors import QuestionError
 from rag.grounding.confidence import confidence, doubt, floor, signs
 from rag.grounding.conflicts import settle
 from rag.grounding.support import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
-from rag.overview import asks_for_sources, heading, line, overview
-from rag.prompt import in_a_row, messages
-from rag.quoting import without_markers
 from rag.retrieval.evidence import Passage, closest, in_context, select
 from rag.retrieval.search import Weights, search, together
 from rag.retrieval.split import parts
 from rag.stores import Store
 from rag.text import language, script, sentences
 from rag.text.sanitise import plain
-from rag.translate import is_foreign, retold, translated
 from rag.types import Answer, Hit, Message, Usage, Where
 
 MAX_QUESTION = 4000
