@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rag.answering.answerer import Answerer, whole
-from rag.chat import Chat
 from rag.config import Settings, load_settings
+from rag.conversation.chat import Chat
 from rag.embedders import Embedder, load_embedder
 from rag.errors import IndexMissing
 from rag.llms import LLM, load_llm

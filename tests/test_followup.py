@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 
 from rag import RAG
-from rag.chat import Chat, rewrite
-from rag.followup import contextual, is_bare, keeps_to, leans, recent, searches, standalone, swapped
+from rag.conversation.chat import Chat, rewrite
+from rag.conversation.followup import contextual, is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import load_llm
 from rag.retrieval.search import together
 from rag.types import Answer, Citation, Hit

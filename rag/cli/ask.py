@@ -30,7 +30,7 @@ from rag.types import Answer, Where
 if TYPE_CHECKING:
     from rag.answering.answerer import Answerer
     from rag.api import RAG
-    from rag.chat import Chat
+    from rag.conversation.chat import Chat
 
 
 @click.command(help=say("Answer QUESTION from the documents, with citations.", "根据文档回答问题，并注明出处。"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rag.answering.answerer import Answerer, whole
 from rag.answering.prompt import render, reply
-from rag.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
+from rag.conversation.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import LLM
 from rag.text import language
 from rag.text.injection import neutral
