@@ -22,7 +22,7 @@ from benchmarks.engines import model_folder
 from benchmarks.peers.common import best, files, read_lines
 from benchmarks.results import Results
 from rag.embedders.builtin.minilm import MANY, MAX_TOKENS, MiniLM
-from rag.evaluate import ndcg
+from rag.evaluation.metrics import ndcg
 
 ROUNDS = 5
 TEXTS = 500

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import engines, machine, measure, report, results, work
 from benchmarks.engines import DEFAULT, ENGINES, HERE, QUICK, ROOT, Engine
 from benchmarks.work import Work
-from rag.evaluate import ndcg
+from rag.evaluation.metrics import ndcg
 
 WORKS = ("vue", "scifact", "chunks")
 QUICK_WORK = "scifact:300"

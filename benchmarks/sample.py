@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rag import RAG, Answer
-from rag.evaluate import contains
+from rag.evaluation.metrics import contains
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from scripted import ScriptedLLM
 
-from ingest.answers import Case, curve, figures, run, sample, write_table
-from ingest.evaluation import Beir, index_beir, read_beir
 from rag.answering.answerer import Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
+from rag.evaluation.answers import Case, curve, figures, run, sample, write_table
+from rag.evaluation.retrieval import Beir, index_beir, read_beir
 from rag.stores import open_store
 
 TEXTS = {

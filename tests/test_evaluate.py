@@ -6,7 +6,7 @@ from math import log2
 
 import pytest
 
-from rag.evaluate import answer_tokens, contains, exact_match, f1, ndcg, recall, reciprocal_rank
+from rag.evaluation.metrics import answer_tokens, contains, exact_match, f1, ndcg, recall, reciprocal_rank
 
 GRADES = {"a": 3.0, "b": 2.0, "c": 1.0, "d": 0.0}
 

@@ -12,7 +12,7 @@ from conftest import ROOT
 from ingest.discover import discover
 from ingest.loaders import load
 from rag import RAG, Hit
-from rag.evaluate import contains
+from rag.evaluation.metrics import contains
 
 DOCS = ROOT / "data" / "docs"
 QUESTIONS: list[dict[str, Any]] = tomllib.loads((ROOT / "data" / "questions.toml").read_text(encoding="utf-8"))[

@@ -12,7 +12,7 @@ import click
 from rag.cli.screen import options, say, show_json
 
 if TYPE_CHECKING:
-    from ingest.answers import Case
+    from rag.evaluation.answers import Case
 
 
 @click.group("eval", help=say("Measure retrieval on a BEIR folder.", "在 BEIR 格式的文件夹上评测检索。"))
@@ -33,11 +33,11 @@ def evaluate() -> None:
 def retrieval(
     folder: Path, embedder: str | None, as_json: bool, limit: int | None, chunk_tokens: int | None
 ) -> None:
-    from ingest.evaluation import evaluate_retrieval
     from rag.api import DEFAULT_EMBEDDER
     from rag.cli.models import fetching
     from rag.config import load_settings
     from rag.embedders import load_embedder
+    from rag.evaluation.retrieval import evaluate_retrieval
 
     settings = load_settings({"embedder": embedder, "chunk_tokens": chunk_tokens})
     with fetching():
@@ -76,13 +76,13 @@ def answers(
 ) -> None:
     import tempfile
 
-    from ingest.answers import curve, figures, naive, run, sample, write_table
-    from ingest.evaluation import index_beir, read_beir
     from rag.answering.answerer import Answerer
     from rag.api import DEFAULT_EMBEDDER
     from rag.cli.models import fetching
     from rag.config import load_settings
     from rag.embedders import load_embedder
+    from rag.evaluation.answers import curve, figures, naive, run, sample, write_table
+    from rag.evaluation.retrieval import index_beir, read_beir
     from rag.llms import load_llm
     from rag.stores import open_store
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ingest.evaluation import evaluate_retrieval
 from rag import RAG
 from rag.config import Settings
 from rag.embedders import Embedder, load_embedder
+from rag.evaluation.retrieval import evaluate_retrieval
 
 if not os.environ.get("RAG_SHARED"):
     pytest.skip("RAG_SHARED is not set", allow_module_level=True)

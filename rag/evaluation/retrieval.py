@@ -17,7 +17,7 @@ from rag.answering.answerer import Answerer
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError
-from rag.evaluate import ndcg, recall, reciprocal_rank
+from rag.evaluation.metrics import ndcg, recall, reciprocal_rank
 from rag.stores import Store, open_store
 from rag.types import Document, Heading, Page
 

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ingest.evaluation import Beir
 from rag.answering.answerer import Answerer, whole
-from rag.evaluate import contains, exact_match, f1
+from rag.evaluation.metrics import contains, exact_match, f1
+from rag.evaluation.retrieval import Beir
 from rag.llms import LLM
 from rag.text import language
 from rag.types import Answer, Citation, Hit, Message, Scored, Usage, Where
