@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.discover import discover
-from ingest.guard import Loaders
 from ingest.loaders import file_type
 from ingest.pipeline import BATCH, content_hash, load_options
+from ingest.reader_pool import Loaders
 from ingest.size import chunker_for
 from rag.config import Settings
 from rag.embedders import Embedder

@@ -13,8 +13,8 @@ import numpy as np
 
 from ingest.chunk import Chunker
 from ingest.discover import File, Found, discover
-from ingest.guard import Loaders
 from ingest.loaders import LoadOptions, file_type
+from ingest.reader_pool import Loaders
 from ingest.size import chunker_for
 from rag.config import Settings
 from rag.embedders import Embedder

@@ -88,7 +88,7 @@ def ingest_documents(rag: RAG, documents: BaseLoader | Iterable[Document]) -> In
 
     Those of one `source` are one document of the index; run it again to bring them up to date.
     """
-    from ingest.documents import ingest_documents as ingest
+    from ingest.langchain import ingest_documents as ingest
 
     loaded = documents.lazy_load() if isinstance(documents, BaseLoader) else documents
     return ingest(rag.store, rag.embedder, loaded, rag.settings)

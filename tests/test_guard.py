@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from samples import pdf, pdf_of
 
-from ingest.guard import Loaders, Reader
 from ingest.loaders import LoadOptions
+from ingest.reader_pool import Loaders, Reader
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 
@@ -122,7 +122,7 @@ def test_warnings_of_the_loaders_arrive(tmp_path: Path, caplog: pytest.LogCaptur
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_readers_end_when_their_parent_is_killed(slow: Path) -> None:
     code = (
-        "import sys, threading; from pathlib import Path; from ingest.guard import Reader;"
+        "import sys, threading; from pathlib import Path; from ingest.reader_pool import Reader;"
         "from ingest.loaders import LoadOptions; r = Reader(LoadOptions());"
         "threading.Timer(1.5, lambda: print(r.pid, flush=True)).start(); r.load(Path(sys.argv[1]))"
     )

@@ -38,7 +38,7 @@ class LoadOptions:
     """What is read of a file, and how much of it may cost.
 
     `csv_text` names the columns of a table that are read (all when empty). `max_seconds` is the longest
-    wait for a next page: see `ingest.guard`. `max_memory` is bytes of address space of a reader process.
+    wait for a next page: see `ingest.reader_pool`. `max_memory` is bytes of address space of a reader process.
     """
 
     csv_text: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ def load(path: Path, options: LoadOptions | None = None) -> Iterator[Page]:
     """The pages of a file that hold text, in order.
 
     Raises `Skip` (unsupported, empty, binary, encrypted, no text layer, too large) or `LoadError`, while
-    iterating too. Reads in this process, without limits of time: `ingest.guard` adds those.
+    iterating too. Reads in this process, without limits of time: `ingest.reader_pool` adds those.
     """
     options = options or LoadOptions()
     kind = file_type(path)

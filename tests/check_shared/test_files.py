@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.discover import discover
-from ingest.guard import Loaded, Loaders
+from ingest.reader_pool import Loaded, Loaders
 from rag.errors import LoadError, Skip
 
 if not os.environ.get("RAG_SHARED"):

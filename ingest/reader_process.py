@@ -1,4 +1,4 @@
-"""The reader process: the loaders at the far end of two pipes (`ingest.guard` holds the near end).
+"""The reader process: the loaders at the far end of two pipes (`ingest.reader_pool` holds the near end).
 
 It imports the loaders and nothing else, and speaks length-prefixed JSON; nothing is unpickled.
 """

@@ -1,6 +1,6 @@
 """Files read in processes of their own, so that one which hangs, crashes or eats memory harms no other.
 
-`ingest.reader` is the other side. `Loaders` keeps a few such processes, and replaces one that had to be
+`ingest.reader_process` is the other side. `Loaders` keeps a few such processes, and replaces one that had to be
 stopped. The limit of memory is the kernel's (Linux); the limit of time holds everywhere.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ingest.loaders import LoadOptions
-from ingest.reader import receive, send
+from ingest.reader_process import receive, send
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 
@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 Loaded = tuple[Page, ...] | LoadError
 """What became of a file: its pages, or why there are none (`Skip` or another `LoadError`)."""
 
-START = "import sys; r = sys.argv[1]; r in sys.path or sys.path.insert(0, r); import ingest.reader as m; m.serve()"
+START = (
+    "import sys; r = sys.argv[1]; r in sys.path or sys.path.insert(0, r); "
+    "import ingest.reader_process as m; m.serve()"
+)
 
 
 class Loaders:
