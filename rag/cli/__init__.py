@@ -9,7 +9,8 @@ import sys
 import click
 
 from rag import __version__
-from rag.cli import ask, evaluate, index, models, tools
+from rag.cli import ask, evaluate, index, models
+from rag.cli import similarity as tools
 from rag.cli.screen import say, show_error
 from rag.errors import RagError
 
