@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rag.grounding.conflicts import DAY, contradiction, figures, newer, settle
+from rag.grounding.conflicts import DAY, contradiction, newer, settle
+from rag.text.numbers import figures
 from rag.types import Chunk, Document, Hit
 
 QUESTION = "How long is the warranty of the Tern?"

@@ -13,12 +13,13 @@ import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
 from rag.embedders import Embedder, load_embedder
-from rag.embedders.batches import batches, clean, embed_each, even_batches, fair_budget, padded
+from rag.embedders.batches import batches, embed_each, even_batches, fair_budget, padded
 from rag.embedders.builtin import minilm
 from rag.embedders.builtin import runtime as engine
 from rag.embedders.builtin.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.embedders.builtin.graph import derived
 from rag.errors import ConfigError, ModelError
+from rag.text.sanitise import clean
 from rag.weights.cache import model_path
 
 PASSAGES = [

@@ -7,6 +7,7 @@ from collections.abc import Set
 from itertools import takewhile
 
 from rag.text import content_terms, language, numbers, terms
+from rag.text.sanitise import prose
 
 __all__ = ["ASKING", "ASKS_FOR", "as_written", "in_quotes", "prose", "quotation", "shortened", "without_markers"]
 
@@ -37,11 +38,6 @@ def quotation(claim: str, support: str, enough: float) -> str:
 def in_quotes(text: str) -> str:
     """`text` between the quotation marks of its language."""
     return f"“{text}”" if language(text) == "en" else f"「{text}」"
-
-
-def prose(sentence: str) -> str:
-    """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
-    return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")
 
 
 def shortened(claim: str, question: str) -> str:

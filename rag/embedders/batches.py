@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -13,13 +12,7 @@ from rag.types import Vectors
 Shape = tuple[int, int]
 """Rows and tokens of a batch."""
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ROUND = 4096  # texts that are tokenised at once: bounds memory, and is enough to sort by length
-
-
-def clean(text: str) -> str:
-    """`text` with lone surrogates, which no tokenizer takes, as U+FFFD."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def embed_each(texts: Sequence[str], dim: int, embed: Callable[[list[str]], Vectors]) -> Vectors:

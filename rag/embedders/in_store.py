@@ -10,9 +10,10 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rag.embedders.batches import clean, embed_each
+from rag.embedders.batches import embed_each
 from rag.errors import ConfigError
 from rag.network.tokens import count, encoding_for
+from rag.text.sanitise import clean
 from rag.types import Vectors
 
 if TYPE_CHECKING:

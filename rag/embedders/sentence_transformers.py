@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.embedders.batches import clean, embed_each
+from rag.embedders.batches import embed_each
 from rag.errors import EmbedderError, MissingExtra, ModelError
+from rag.text.sanitise import clean
 from rag.types import Vectors
 from rag.weights.cache import catalogue, model_path
 from rag.weights.fetch import sha256_of

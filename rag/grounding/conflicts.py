@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rag.answering.wording import prose
-from rag.text import content_terms, language, normalise, numbers, sentences
+from rag.text import content_terms, language, numbers, sentences
+from rag.text.numbers import _UNIT_WORDS, Figure, figures
+from rag.text.sanitise import prose
 from rag.types import Chunk, Document, Hit
 
 __all__ = ["Conflict", "contradiction", "newer", "settle"]
@@ -19,53 +20,7 @@ Chosen on the sample folder; on the questions of XQuAD and CMRC it names hardly 
 DAY = 86_400_000_000_000
 """Nanoseconds: times of change nearer than this say nothing of which version is newer (files copied together)."""
 
-_UNITS = {
-    "gbp": "£|pounds?|英镑",
-    "cny": "¥|￥|yuan|rmb|人民币|元",
-    "usd": r"\$|us dollars?|dollars?|美元",
-    "eur": "€|euros?|欧元",
-    "%": "%|percent|per cent|％",
-    "day": "(?:working |calendar )?days?|个?工作日|天|日",
-    "month": "months?|个月|月",
-    "year": "years?|周岁|岁|年",
-    "week": "weeks?|周|星期",
-    "hour": "hours?|h|个?小时|钟头",
-    "minute": "minutes?|min|分钟|分",
-    "second": "seconds?|s|秒",
-    "kg": "kg|kilograms?|kilos?|公斤|千克",
-    "g": "g|grams?|克",
-    "litre": "l|litres?|liters?|升",
-    "ml": "ml|millilitres?|毫升",
-    "mm": "mm|millimetres?|毫米",
-    "cm": "cm|centimetres?|厘米",
-    "m": "m|metres?|meters?|米",
-    "km": "km|kilometres?|公里|千米",
-    "w": "w|watts?|瓦",
-    "v": "v|volts?|伏",
-    "bar": "bar",
-    "degree": "°c|℃|degrees?|摄氏度|度",
-    "time": "times|次",
-    "person": "people|persons?|人|名|位",
-}
-_BEFORE = re.compile(r"(£|¥|￥|\$|€)\s*$")
-_AFTER = re.compile(
-    r"\s*(?:" + "|".join(f"(?P<u{i}>{words})" for i, words in enumerate(_UNITS.values())) + r")(?![a-z])"
-)
-_FIGURE = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w]*\d)")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_UNIT_WORDS = frozenset(re.findall(r"[a-z]+|[\u4e00-\u9fff]+", " ".join(_UNITS.values()))) | {
-    "working",
-    "calendar",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A number with its unit: `text` as it is written, `value` in plain digits, `unit` a key of units or ""."""
-
-    text: str
-    value: str
-    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +87,6 @@ def _subject(chunk: Chunk, sentence: str) -> set[str]:
 def _terms(text: str) -> set[str]:
     """The terms that say what a text is about: no figures, no units; of Chinese the pairs of characters."""
     return {t for t in content_terms(text) if len(t) > 1 and t not in _UNIT_WORDS and not any(map(str.isdigit, t))}
-
-
-def figures(text: str) -> list[Figure]:
-    """The figures of `text` in order, each with its unit."""
-    plain = normalise(text)
-    return [_figure(plain, match) for match in _FIGURE.finditer(plain)]
-
-
-def _figure(plain: str, match: re.Match[str]) -> Figure:
-    value = re.sub(r",(?=\d{3})", "", match.group())
-    names = list(_UNITS)
-    if before := _BEFORE.search(plain[: match.start()]):
-        sign = before.group(1)
-        unit = next(name for name, words in _UNITS.items() if re.fullmatch(words, sign))
-        return Figure(f"{sign}{match.group()}", value, unit)
-    after = _AFTER.match(plain, match.end())
-    if after is None:
-        return Figure(match.group(), value, "")
-    unit = names[next(i for i in range(len(names)) if after[f"u{i}"])]
-    return Figure(plain[match.start() : after.end()], value, unit)
 
 
 def _sort(figure: Figure) -> str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ConfigError, LLMError, RagError
 from rag.llms import LLM, Piece
-from rag.llms.local.template import sound
 from rag.llms.prices import priced
 from rag.llms.thinking import Thought, ThoughtTags, told_thought
 from rag.network.endpoint import Endpoint, failure, sentence
 from rag.network.tokens import count, encoding_for
+from rag.text.sanitise import sound
 from rag.types import Message, Usage
 
 if TYPE_CHECKING:

@@ -73,3 +73,21 @@ _PICTURE = re.compile(
 
 def _pictures(source: str) -> list[str]:
     return _PICTURE.findall(source)
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """`text` with lone surrogates, which no tokenizer takes, as U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def sound(text: str) -> str:
+    """`text` without halves of surrogate pairs, which no UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def prose(sentence: str) -> str:
+    """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
+    return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")

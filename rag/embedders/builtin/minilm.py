@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batches import Shape, batches, clean, embed_each, even_batches, fair_budget, padded
+from rag.embedders.batches import Shape, batches, embed_each, even_batches, fair_budget, padded
 from rag.embedders.builtin.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
 from rag.embedders.builtin.runtime import (
     Array,
@@ -27,6 +27,7 @@ from rag.embedders.builtin.runtime import (
     on_all_processors,
     session,
 )
+from rag.text.sanitise import clean
 from rag.types import Vectors
 from rag.weights.cache import model_path, weights_hash
 

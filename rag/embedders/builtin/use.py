@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders.batches import batches, clean, embed_each, fair_budget, padded
+from rag.embedders.batches import batches, embed_each, fair_budget, padded
 from rag.embedders.builtin.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
 from rag.embedders.builtin.runtime import Array, Run, allowed_processors, on_all_processors, session
 from rag.errors import ModelError
+from rag.text.sanitise import clean
 from rag.types import Vectors
 from rag.weights.cache import model_path, weights_hash
 

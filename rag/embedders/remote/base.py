@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.embedders.batches import clean
 from rag.errors import EmbedderError, RagError
 from rag.network.endpoint import Endpoint, failure, sentence
 from rag.network.retry import Patience, persist
 from rag.network.tokens import count, cut, encoding_for
+from rag.text.sanitise import clean
 from rag.types import Vectors
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from rag.errors import LLMError, ModelError
 from rag.llms import Piece
 from rag.llms.local.engine import Call, Run, start
 from rag.llms.local.gguf import read_header
-from rag.llms.local.template import breaker, chatml, is_chatml, pieces, sound, veil
+from rag.llms.local.template import breaker, chatml, is_chatml, pieces, veil
+from rag.text.sanitise import sound
 from rag.types import Message, Usage
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"

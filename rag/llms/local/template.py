@@ -58,8 +58,3 @@ def chatml(messages: Sequence[Message], tokens: Mapping[str, int], markers: re.P
     if messages[-1].role == "assistant":
         return prompt[:-2]
     return [*prompt, tokens[_START], "assistant\n"]
-
-
-def sound(text: str) -> str:
-    """`text` without halves of surrogate pairs, which no UTF-8 can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
