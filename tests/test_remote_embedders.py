@@ -624,7 +624,7 @@ def _wait_for(port: int) -> None:
 
 def modelscope_reply(folder: Path, wrong: str = "") -> Any:
     """ModelScope's listing and its files, those of `folder`."""
-    from rag.weights.fetch import sha256_of
+    from rag.weights.transfer import sha256_of
 
     def reply(request: Request) -> Reply:
         if "/repo/files?" in request.path:

@@ -16,7 +16,7 @@ from rag.errors import EmbedderError, MissingExtra, ModelError
 from rag.text.sanitise import clean
 from rag.types import Vectors
 from rag.weights.cache import catalogue, model_path
-from rag.weights.fetch import sha256_of
+from rag.weights.transfer import sha256_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

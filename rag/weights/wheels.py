@@ -21,7 +21,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from rag.weights.catalogue import ModelFile, Wheels
-from rag.weights.fetch import BLOCK, Job, Meter, SourceError, Staged, folder_size, stage
+from rag.weights.transfer import BLOCK, Job, Meter, SourceError, Staged, folder_size, stage
 
 _AT_ONCE = 4
 _POLL_SECONDS = 0.2

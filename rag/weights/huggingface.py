@@ -1,0 +1,75 @@
+"""Weights from Hugging Face's hub."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from rag.weights.http import require_answer
+from rag.weights.transfer import BLOCK, Job, Meter, SourceError, Staged, folder_size, sha256_of, stage
+
+
+def from_hub(job: Job) -> Iterator[Staged]:
+    """Files by huggingface_hub: from its own cache if they are there, else from HF_ENDPOINT."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in job.files:
+        cached = try_to_load_from_cache(str(job.model.hub), file.path)
+        if isinstance(cached, str) and sha256_of(Path(cached)) == file.sha256:
+            yield stage(file, _blocks(Path(cached)), job.staging / "hub" / file.path, job.meter)
+            continue
+        with _watched(job.staging / "hub", job.meter):
+            path = _hub_download(str(job.model.hub), file.path, job.staging / "hub")
+        job.meter.finish(file.size)
+        yield Staged(file, path, sha256_of(path))
+
+
+def _hub_download(repo: str, path: str, to: Path) -> Path:
+    from httpx2 import HTTPError as ClientError
+    from huggingface_hub import hf_hub_download, is_offline_mode
+    from huggingface_hub.errors import HfHubHTTPError, XetDownloadError
+    from huggingface_hub.utils.tqdm import silent_tqdm
+
+    if is_offline_mode() or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise SourceError("HF_HUB_OFFLINE is set")
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    require_answer(endpoint)
+    bar = cast(Any, silent_tqdm)  # the command line draws the only progress bar
+    failures = (HfHubHTTPError, ClientError, XetDownloadError, EOFError, ConnectionError, FileNotFoundError)
+    try:
+        return Path(hf_hub_download(repo, path, local_dir=to, endpoint=endpoint.rstrip("/"), tqdm_class=bar))
+    except failures as exc:
+        raise SourceError(f"{endpoint}: {str(exc).strip().splitlines()[0]}") from exc
+    except OSError as exc:
+        if exc.errno is not None:  # the disk's, not the hub's
+            raise
+        raise SourceError(f"{endpoint}: {exc}") from exc
+
+
+@contextmanager
+def _watched(folder: Path, meter: Meter) -> Iterator[None]:
+    """Tell `meter` how `folder` grows meanwhile."""
+    before, stop = folder_size(folder), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.2):
+            meter.at(folder_size(folder) - before)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            yield block
