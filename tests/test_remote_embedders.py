@@ -35,7 +35,8 @@ from rag.embedders.remote.langchain import adopt, wrap
 from rag.embedders.remote.openai import OFFICIAL_LIMITS, compatible
 from rag.embedders.remote.vectorfile import VectorFile
 from rag.errors import ConfigError, EmbedderError, ModelError
-from rag.network.endpoint import Endpoint, Failure, failure
+from rag.network.endpoint import Endpoint
+from rag.network.failures import Failure, failure
 from rag.network.retry import Patience
 from rag.network.tokens import count, encoding_for
 from rag.stores import open_store

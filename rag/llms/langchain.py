@@ -11,7 +11,8 @@ from rag.errors import ConfigError, LLMError, RagError
 from rag.llms import LLM, Piece
 from rag.llms.prices import priced
 from rag.llms.thinking import Thought, ThoughtTags, told_thought
-from rag.network.endpoint import Endpoint, failure, sentence
+from rag.network.endpoint import Endpoint
+from rag.network.failures import failure, sentence
 from rag.network.tokens import count, encoding_for
 from rag.text.sanitise import sound
 from rag.types import Message, Usage

@@ -12,16 +12,16 @@ from pydantic import SecretStr
 from rag.errors import ConfigError, LLMError, MissingExtra, RagError
 from rag.llms.compatible import CompatibleLLM
 from rag.llms.langchain import LangChainLLM
-from rag.network.endpoint import Endpoint, close_with, environment, failure, http_address, whole_number
+from rag.network.endpoint import Endpoint, close_with, environment, whole_number
+from rag.network.failures import failure
 from rag.network.ollama import details, endpoint_for
+from rag.network.services import DASHSCOPE, DEEPSEEK, _endpoint
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 __all__ = ["dashscope", "deepseek", "known", "load", "ollama"]
 
-DEEPSEEK = "https://api.deepseek.com"
-DASHSCOPE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 CONTEXT_TOKENS = 65_536
 """What every model of DeepSeek's and DashScope's takes, at least."""
 OLLAMA_CONTEXT_TOKENS = 8192
@@ -88,11 +88,6 @@ def known(provider: str, model: str) -> LangChainLLM:
 
 def _key(provider: str) -> str:
     return _KEYS.get(provider, f"{provider.upper()}_API_KEY")
-
-
-def _endpoint(name: str, address: str, key_from: str, address_from: str) -> Endpoint:
-    address = http_address(environment(address_from) or address, address_from)
-    return Endpoint(name, address, SecretStr(environment(key_from)), key_from, address_from).require_key()
 
 
 def _ollama(endpoint: Endpoint, model: str, context: int) -> BaseChatModel:

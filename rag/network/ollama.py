@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rag.errors import MissingExtra, RagError
-from rag.network.endpoint import Endpoint, environment, failure, sentence
+from rag.network.endpoint import Endpoint, environment
+from rag.network.failures import failure, sentence
 
 __all__ = ["Details", "details", "endpoint_for"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
-from rag.network.endpoint import PASSING, Failure, failure
+from rag.network.failures import PASSING, Failure, failure
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import EmbedderError, RagError
-from rag.network.endpoint import Endpoint, failure, sentence
+from rag.network.endpoint import Endpoint
+from rag.network.failures import failure, sentence
 from rag.network.retry import Patience, persist
 from rag.network.tokens import count, cut, encoding_for
 from rag.text.sanitise import clean

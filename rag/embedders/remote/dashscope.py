@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from rag.embedders.remote.base import Limits, RemoteEmbedder
 from rag.embedders.remote.openai import compatible
 from rag.embedders.remote.options import full_name, split_options
 from rag.errors import ConfigError
-from rag.network.endpoint import Endpoint, environment, http_address
-
-BASE_URL = "https://dashscope.aliyuncs.com/compatible-mode/v1"
+from rag.network.services import endpoint_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +49,3 @@ def load(name: str) -> RemoteEmbedder:
     # The older models know no such parameter, and theirs is the only value.
     sent = asked if len(known.dimensions) > 1 else None
     return compatible(endpoint, model, limits, sent, dim=asked or known.dimensions[0])
-
-
-def endpoint_for(name: str) -> Endpoint:
-    """DashScope's address and key, as the environment says."""
-    variable = "DASHSCOPE_BASE_URL"
-    address = http_address(environment(variable) or BASE_URL, variable)
-    return Endpoint(name, address, SecretStr(environment("DASHSCOPE_API_KEY")), "DASHSCOPE_API_KEY", variable)
