@@ -20,9 +20,9 @@ import numpy as np
 
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
+from rag.stores.common.bm25 import K1
 from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
 from rag.stores.engine.store import RemoteStore
-from rag.stores.faiss.bm25_index import K1
 from rag.types import Chunk, Vector
 
 try:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-
-from rag.stores.faiss.bm25_index import K1, MOST_TERMS, B, bound, idf, rarity
 
 _LONGEST = 200  # bytes of a term as an engine's key; engines limit what they index (PostgreSQL: 2,704 bytes)
 
@@ -49,3 +48,24 @@ def saturation(average: float) -> tuple[float, float]:
     `average` is the mean length of the chunks, in terms.
     """
     return K1 * (1 - B), K1 * B / max(average, 1.0)
+
+
+# Source: Robertson et al., Okapi at TREC-3 (1994). The idf is Lucene's, log(1 + …), which is above zero
+# for every term, so that an index of two or three files can be searched.
+K1, B = 1.2, 0.75
+MOST_TERMS = 64  # of a question: the rarest
+
+
+def idf(total: int, frequency: int) -> float:
+    """The weight of a term that `frequency` of `total` chunks hold."""
+    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+
+
+def rarity(total: int, frequency: int) -> float:
+    """The weight of a term as a share of what one that no chunk holds would have, in (0, 1]."""
+    return idf(total, frequency) / idf(total, 0)
+
+
+def bound(total: int, frequencies: Sequence[int]) -> float:
+    """What BM25 cannot exceed for terms that so many of `total` chunks hold: it makes scores comparable."""
+    return (K1 + 1) * sum(idf(total, frequency) for frequency in frequencies)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -12,34 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag.stores.common.bm25 import K1, MOST_TERMS, B, bound, idf, rarity
 from rag.stores.faiss.exact_index import best
 from rag.stores.faiss.postings import frequencies, read
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-# Source: Robertson et al., Okapi at TREC-3 (1994). The idf is Lucene's, log(1 + …), which is above zero
-# for every term, so that an index of two or three files can be searched.
-K1, B = 1.2, 0.75
-MOST_TERMS = 64  # of a question: the rarest
 _MOST_POSTINGS = 16_000_000  # in the cache, 5 bytes each
 _NARROWED_FROM = 2000  # chunks that hold a term: below, its postings are added in the time it takes to look
 _ROUNDING = 1e-5  # float32 sums err by far less than this share
-
-
-def idf(total: int, frequency: int) -> float:
-    """The weight of a term that `frequency` of `total` chunks hold."""
-    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
-
-
-def rarity(total: int, frequency: int) -> float:
-    """The weight of a term as a share of what one that no chunk holds would have, in (0, 1]."""
-    return idf(total, frequency) / idf(total, 0)
-
-
-def bound(total: int, frequencies: Sequence[int]) -> float:
-    """What BM25 cannot exceed for terms that so many of `total` chunks hold: it makes scores comparable."""
-    return (K1 + 1) * sum(idf(total, frequency) for frequency in frequencies)
 
 
 @dataclass(frozen=True, slots=True)
