@@ -9,7 +9,6 @@ very common terms 4,096 candidates are the end.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +22,10 @@ from rag.errors import IndexMissing, StoreError
 from rag.stores import Writer
 from rag.stores.common import bm25
 from rag.stores.common.checks import check_query
-from rag.stores.engine.frequencies import Segment, from_parts, term_hash
+from rag.stores.engine.frequencies import Segment, term_hash
 from rag.stores.engine.protocol import Among, Engine, Found
 from rag.stores.engine.ranges import Ranges, cover, holds, merged
+from rag.stores.engine.records import read_segment, visible_documents
 from rag.stores.engine.state import FORMAT, State, from_text
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
@@ -269,22 +269,6 @@ class RemoteStore:
         worth = np.array([weights[key] for key in keys.tolist()])[at]
         scores = np.bincount(rows[asked], (worth * shares)[asked], len(held))
         return list(zip(held, scores.tolist(), strict=True))
-
-
-def visible_documents(engine: Engine, state: State) -> dict[str, tuple[int, Document]]:
-    """Every visible document by source, with its number."""
-    visible = state.visible
-    records = engine.records("document", 1, state.next - 1) if visible else {}
-    read = {number: Document(**json.loads(text)) for number, text in records.items() if holds(visible, number)}
-    return {document.source: (number, document) for number, document in read.items()}
-
-
-def read_segment(engine: Engine, first: int, last: int, url: str) -> Segment:
-    """A segment from its records. Raises StoreError where one is gone."""
-    parts = engine.records("segment", first, last)
-    if len(parts) != last - first + 1:
-        raise StoreError(f"the index {url} changed while it was searched: ask again")
-    return from_parts(parts[number] for number in sorted(parts))
 
 
 def _best(found: Found, n: int) -> list[Scored]:

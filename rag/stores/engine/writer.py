@@ -19,8 +19,8 @@ from rag.stores.engine.frequencies import Segment, added, segment, term_hash, to
 from rag.stores.engine.lease import Lease
 from rag.stores.engine.protocol import Engine, Row
 from rag.stores.engine.ranges import merged
+from rag.stores.engine.records import read_segment, visible_documents
 from rag.stores.engine.state import State, from_text, to_text
-from rag.stores.engine.store import read_segment, visible_documents
 from rag.text import chunk_terms
 from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
