@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.prompt import in_a_row, messages, render, turns
+from rag.answering.prompt import in_a_row, messages
 from rag.errors import ConfigError
+from rag.llms.prompts import render, turns
 from rag.retrieval.evidence import Passage
 from rag.types import Chunk
 

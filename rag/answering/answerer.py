@@ -21,6 +21,7 @@ from rag.grounding.confidence import confidence, doubt, floor, signs
 from rag.grounding.conflicts import settle
 from rag.grounding.support import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
+from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, _is_local, reading
 from rag.retrieval.evidence import Passage, closest, in_context, select
 from rag.retrieval.search import Weights, search, together
 from rag.retrieval.split import parts
@@ -32,13 +33,7 @@ from rag.types import Answer, Hit, Message, Usage, Where
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
-LOCAL_CONTEXT, REMOTE_CONTEXT = 180, 2400
-LOCAL_WITHIN = 0.35
-"""A model on this machine reads 50 to 100 tokens a second: it is given no sentence this far below the best."""
 
-# A statement with this share of the terms of what supports it stands without a quotation. A small model's own
-# words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
-LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
 SURE = 0.75
 """From this confidence on a document is quoted where no passage supports what the model says."""
 
@@ -270,17 +265,6 @@ def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
         if piece.text or piece.logprobs:
             break
     return chain(before, stream), before[-1] if before else Piece("", {})
-
-
-def reading(llm: LLM, wished: int) -> tuple[int, float]:
-    """Tokens of passages for a model, `wished` unless that is 0, and how far below the best they may be."""
-    if wished or not _is_local(llm):
-        return wished or REMOTE_CONTEXT, math.inf
-    return LOCAL_CONTEXT, LOCAL_WITHIN
-
-
-def _is_local(llm: LLM) -> bool:
-    return llm.id.startswith("local:")
 
 
 def _claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:

@@ -7,15 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag.answering.answerer import Answerer, whole
-from rag.answering.prompt import render, reply
 from rag.conversation.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import LLM
+from rag.llms.profile import LOCAL_HISTORY, REMOTE_HISTORY
+from rag.llms.prompts import render, reply
 from rag.text import language
 from rag.text.injection import neutral
 from rag.types import Answer, Message
 
-LOCAL_HISTORY, REMOTE_HISTORY = 240, 1500
-"""Tokens of earlier turns that a model reads to rewrite a question; the oldest turns are left out first."""
 _LONGEST = 64  # tokens of a rewritten question
 
 log = logging.getLogger(__name__)
