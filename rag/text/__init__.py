@@ -1,3 +1,35 @@
-"""Strings in, what they say out: scripts, terms, sentences, numbers; and what must not get through."""
+"""Pure functions of text. In comes a string; out come its script, sentences, terms and numbers, or a safe form of it."""
 
-from rag.text.terms import *  # noqa: F403
+from rag.text.injection import is_order, neutral, told
+from rag.text.numbers import Figure, figures, numbers
+from rag.text.sanitise import clean, plain, prose, sound, visible
+from rag.text.scripts import CJK, language, normalise, script
+from rag.text.sentences import sentences
+from rag.text.terms import TERMS, chunk_terms, content_terms, passage, rarity, search_terms, stem, terms
+
+__all__ = [
+    "CJK",
+    "Figure",
+    "TERMS",
+    "chunk_terms",
+    "clean",
+    "content_terms",
+    "figures",
+    "is_order",
+    "language",
+    "neutral",
+    "normalise",
+    "numbers",
+    "passage",
+    "plain",
+    "prose",
+    "rarity",
+    "script",
+    "search_terms",
+    "sentences",
+    "sound",
+    "stem",
+    "terms",
+    "told",
+    "visible",
+]
