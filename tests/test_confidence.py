@@ -11,7 +11,7 @@ import pytest
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.confidence import Signs, confidence, doubt, lead, signs
-from rag.retrieval.evidence import Passage
+from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import search_terms
 from rag.types import Chunk, Hit

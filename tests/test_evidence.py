@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.retrieval.evidence import Passage, closest, in_context, select
+from rag.retrieval.evidence import closest, select
+from rag.retrieval.passages import Passage, in_context
 from rag.text import terms
 from rag.types import Chunk, Hit
 

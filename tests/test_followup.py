@@ -14,7 +14,7 @@ from rag import RAG
 from rag.conversation.chat import Chat, rewrite
 from rag.conversation.followup import contextual, is_bare, keeps_to, leans, recent, searches, standalone, swapped
 from rag.llms import load_llm
-from rag.retrieval.search import together
+from rag.retrieval.fusion import together
 from rag.types import Answer, Citation, Hit
 
 DIALOGUES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/dialogues.toml").read_text(encoding="utf-8"))[

@@ -6,7 +6,7 @@ import pytest
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.support import is_refusal, on_topic, support
-from rag.retrieval.evidence import Passage
+from rag.retrieval.passages import Passage
 from rag.types import Chunk, Hit
 
 HASHED = HashedEmbedder()

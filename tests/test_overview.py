@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rag import RAG, Where
-from rag.answering.overview import MOST, asks_for_sources, overview
+from rag.answering.overview import MOST, overview
+from rag.retrieval.kinds import asks_for_sources
 
 
 @pytest.mark.parametrize(

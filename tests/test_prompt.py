@@ -10,7 +10,7 @@ import pytest
 from rag.answering.prompt import in_a_row, messages
 from rag.errors import ConfigError
 from rag.llms.prompts import render, turns
-from rag.retrieval.evidence import Passage
+from rag.retrieval.passages import Passage
 from rag.types import Chunk
 
 PROMPTS = Path(__file__).parents[1] / "prompts"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rag import RAG, Where
-from rag.retrieval.search import Weights, fuse
+from rag.retrieval.fusion import fuse
+from rag.retrieval.search import Weights
 from rag.text import search_terms
 from rag.types import Scored
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from rag.answering.draft import Draft
-from rag.answering.overview import asks_for_sources, heading, line, overview
+from rag.answering.overview import heading, line, overview
 from rag.answering.prompt import in_a_row, messages
 from rag.answering.translate import is_foreign, retold, translated
 from rag.answering.wording import without_markers
@@ -22,8 +22,11 @@ from rag.grounding.conflicts import settle
 from rag.grounding.support import is_refusal, on_topic, support
 from rag.llms import LLM, Piece
 from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, _is_local, reading
-from rag.retrieval.evidence import Passage, closest, in_context, select
-from rag.retrieval.search import Weights, search, together
+from rag.retrieval.evidence import closest, select
+from rag.retrieval.fusion import together
+from rag.retrieval.kinds import asks_for_sources
+from rag.retrieval.passages import Passage, in_context
+from rag.retrieval.search import Weights, search
 from rag.retrieval.split import parts
 from rag.stores import Store
 from rag.text import language, script, sentences

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.answering.wording import as_written, in_quotes, quotation, shortened, without_markers
-from rag.retrieval.evidence import Passage
-from rag.retrieval.search import together
+from rag.retrieval.fusion import together
+from rag.retrieval.passages import Passage
 from rag.text.sanitise import plain
 from rag.types import Answer, Chunk, Citation, Hit, Usage
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import groupby, zip_longest
 
 from rag.llms.prompts import render, turns
-from rag.retrieval.evidence import Passage
+from rag.retrieval.passages import Passage
 from rag.text import CJK, content_terms
 from rag.text.injection import neutral
 from rag.types import Message

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from rag.answering.wording import ASKS_FOR
 from rag.embedders import Embedder
 from rag.grounding.support import means
 from rag.llms import LLM
 from rag.llms.prompts import reply, turns
+from rag.retrieval.question import ASKS_FOR
 from rag.text import language, numbers
 from rag.text.injection import neutral
 from rag.types import Hit

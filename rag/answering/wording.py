@@ -6,6 +6,7 @@ import re
 from collections.abc import Set
 from itertools import takewhile
 
+from rag.retrieval.question import ASKING
 from rag.text import content_terms, language, numbers, terms
 from rag.text.sanitise import prose
 
@@ -15,8 +16,6 @@ LONGEST = 500
 """Characters of the longest quotation within an answer; the citation has all of it."""
 
 _MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
-ASKING = re.compile(r"什么|谁|哪|几|多少|多[长久大高重远快]|何|怎|如何|为什么")
-ASKS_FOR = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{ASKING.pattern}", re.IGNORECASE)
 _ASIDE = re.compile(r"\s*[(（][^()（）]*[)）]$")
 _LINK_ZH = re.compile(r"^[，,：:\s]*(?:的?[是为]|了)?[，,：:\s]*")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.retrieval.evidence import Passage
+from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import content_terms, passage, script, sentences, stem
 from rag.types import Hit

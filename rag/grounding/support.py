@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.answering.wording import ASKS_FOR
 from rag.embedders import Embedder
-from rag.retrieval.evidence import Passage
+from rag.retrieval.passages import Passage
+from rag.retrieval.question import ASKS_FOR
 from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
 from rag.text import passage as passage_text
 from rag.types import Chunk, Hit

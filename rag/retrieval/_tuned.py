@@ -1,0 +1,19 @@
+"""Numbers of the search that were chosen by measuring."""
+
+from __future__ import annotations
+
+CANDIDATES = 100
+"""How many chunks each side of the search brings, at least."""
+ACROSS = {"latin": 0.8, "other": 0.55}
+"""The cosine's weight for a chunk in another script, by the question's: no words are shared, so meaning is all
+there is. An embedder whose cosines are smaller there says by how much (`cross_script`), and is made up for.
+Chosen on English and Chinese paragraphs in one index: what is in the question's own language loses nothing."""
+
+# A sentence's score: its own likeness to the question by meaning and by words, its chunk's score, and some of the
+# better of its neighbours' scores, since an answer is read better beside what leads to it. What is asked to be
+# explained is explained where a sentence begins with it.
+MEANING, WORDS, CHUNK, BESIDE, EXPLAINS = 0.5, 1.0, 2.5, 0.2, 0.5
+ADDS = 0.1
+"""A sentence with this share of the question's terms, all of which the next lacks, is quoted before it."""
+MOST_SENTENCES = 120
+"""Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
