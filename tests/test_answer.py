@@ -11,10 +11,11 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
-from rag.answering.answerer import MAX_QUESTION, REFUSAL, SURE, Answerer
+from rag.answering.answerer import MAX_QUESTION, SURE, Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import LLMError, QuestionError
+from rag.grounding.refusal import REFUSAL
 from rag.stores import Store, open_store
 from rag.types import Answer, Usage, Where
 

@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.grounding.confidence import Signs, confidence, doubt, lead, signs
+from rag.grounding.confidence import Signs, confidence, lead, signs
+from rag.grounding.refusal import doubt
 from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import search_terms

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rag.grounding.conflicts import DAY, contradiction, newer, settle
+from rag.grounding._tuned import DAY
+from rag.grounding.conflicts import contradiction, newer, settle
 from rag.text.numbers import figures
 from rag.types import Chunk, Document, Hit
 

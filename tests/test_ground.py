@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.grounding.support import is_refusal, on_topic, support
+from rag.grounding.refusal import is_refusal
+from rag.grounding.support import support
+from rag.grounding.topic import on_topic
 from rag.retrieval.passages import Passage
 from rag.types import Chunk, Hit
 

@@ -10,9 +10,9 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
-from rag.answering.answerer import REFUSAL
 from rag.answering.translate import retold, translated
 from rag.embedders.hashed import HashedEmbedder
+from rag.grounding.refusal import REFUSAL
 from rag.types import Answer
 
 ENGLISH = "The museum opened in 1852. The director of the museum was Henry Cole. Entry is free."

@@ -17,9 +17,11 @@ from rag.answering.wording import without_markers
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import QuestionError
-from rag.grounding.confidence import confidence, doubt, floor, signs
+from rag.grounding.confidence import confidence, floor, signs
 from rag.grounding.conflicts import settle
-from rag.grounding.support import is_refusal, on_topic, support
+from rag.grounding.refusal import _NONE, REFUSAL, SILENT, doubt, is_refusal
+from rag.grounding.support import support
+from rag.grounding.topic import on_topic
 from rag.llms import LLM, Piece
 from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, _is_local, reading
 from rag.retrieval.evidence import closest, select
@@ -43,15 +45,6 @@ SURE = 0.75
 FORCED = 0.05
 """Words to which a model gives less than this probability are none of its own, but what a grammar left it."""
 
-REFUSAL = {
-    "en": "The documents do not answer this question.",
-    "zh": "文档中没有这个问题的答案。",
-}
-SILENT = {
-    "en": "The documents do not answer this part: “{part}”",
-    "zh": "文档没有回答这一部分：“{part}”",
-}
-_NONE = ("NONE", "无")  # what the prompts ask for where the passages do not answer
 
 log = logging.getLogger(__name__)
 

@@ -7,28 +7,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
+from rag.grounding._tuned import (
+    _LEAST,
+    _MOST_LEAD,
+    _NO_RIVAL,
+    _RIVAL,
+    ACROSS_BIAS,
+    ACROSS_DOUBT,
+    ACROSS_SCORE,
+    BIAS,
+    CLOSENESS,
+    DOUBT,
+    LEAD,
+    MISSING,
+    OTHER_SCRIPT,
+    RARITY,
+    TRANSLATED,
+)
 from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import content_terms, passage, script, sentences, stem
 from rag.types import Hit
 
 __all__ = ["Signs", "confidence", "doubt", "floor", "lead", "signs"]
-
-# Logistic models of what was found (see `Signs`) and of the model's own doubt (as log odds), fitted on questions
-# asked once with their documents and once without them; the bias is .16 higher, since an answer that nothing
-# supports is refused as well. At 0.5 both mistakes weigh the same then. Cosines of other scripts than Latin come
-# from another model and are lower for the same worth. Across languages no words are shared, and the score is all
-# there is.
-BIAS, LEAD, CLOSENESS, RARITY, MISSING, DOUBT = -7.1, 7.9, 3.17, 7.8, -6.25, -0.59
-OTHER_SCRIPT = 2.7
-TRANSLATED = -0.85  # what a small model makes of a question in another language is not always that question
-ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
-_LEAST = 1e-3
-"""Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
-_RIVAL = 0.6
-"""A hit with this share of the question's terms may answer as well: that it is near tells nothing."""
-_MOST_LEAD, _NO_RIVAL = 0.15, 0.07
-"""A greater lead says no more; where no hit is a stranger to the question, it is taken for a middling one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +119,6 @@ def _share(weights: Mapping[str, float], text: str) -> float:
 def _content_stems(text: str) -> set[str]:
     """The terms that carry meaning, as the index has them: what is asked in one form is held in another."""
     return {stem(term) for term in content_terms(text)}
-
-
-def doubt(likeliest: Mapping[str, float], refusals: tuple[str, ...]) -> float | None:
-    """The probability that an answer begins as one of `refusals` (upper case), None where `likeliest` is empty.
-
-    `likeliest` maps the likeliest first tokens to their natural-log probabilities. A token counts that is
-    the beginning of a refusal, of two characters or of all of it, white space and case aside.
-    """
-    if not likeliest:
-        return None
-    return min(sum(math.exp(p) for token, p in likeliest.items() if _begins(token, refusals)), 1.0)
-
-
-def _begins(token: str, refusals: tuple[str, ...]) -> bool:
-    start = token.strip().upper()
-    return any(start == refusal or (len(start) > 1 and refusal.startswith(start)) for refusal in refusals)
 
 
 def _logistic(x: float) -> float:

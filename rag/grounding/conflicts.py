@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from rag.grounding._tuned import ALIKE, DAY
 from rag.text import content_terms, language, numbers, sentences
 from rag.text.numbers import _UNIT_WORDS, Figure, figures
 from rag.text.sanitise import prose
@@ -14,11 +15,6 @@ from rag.types import Chunk, Document, Hit
 
 __all__ = ["Conflict", "contradiction", "newer", "settle"]
 
-ALIKE = 0.55
-"""Two sentences speak of the same thing where this share of their terms, figures and units aside, is common.
-Chosen on the sample folder; on the questions of XQuAD and CMRC it names hardly any conflict where none is."""
-DAY = 86_400_000_000_000
-"""Nanoseconds: times of change nearer than this say nothing of which version is newer (files copied together)."""
 
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 

@@ -7,39 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
+from rag.grounding._tuned import COVERAGE, CROSS_COSINE, WINDOW
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import ASKS_FOR
-from rag.text import content_terms, language, normalise, numbers, rarity, script, sentences, terms
-from rag.text import passage as passage_text
-from rag.types import Chunk, Hit
+from rag.text import content_terms, language, normalise, numbers, script, sentences, terms
 
-# A statement is supported where this share of its terms stands in at most WINDOW sentences of one
-# passage, and every number of it does. Chosen on the sample questions of `data/questions.toml`.
-COVERAGE = 0.6
-WINDOW = 3
-# Chosen on 300 questions of XQuAD and CMRC: fewer wrong citations, and no right answer lost (.8 lost two).
-ON_TOPIC = 0.7
-# Across languages no words are shared: the sentence must mean the same by the embedder's cosine. In the
-# built-in embedder translations reach .25 and above (its second block alone compares them), the rest .1.
-CROSS_COSINE = 0.2
-
-_REFUSALS = re.compile(
-    r"^\W*(none\b|no answer|not (?:mentioned|specified|provided|stated|found)|i (?:do not|don['’]t) know"
-    r"|(?:the )?(?:passages?|documents?|text)(?: provided)? (?:do|does) not|无\W*$"
-    r"|没有(?:答案|提到|说明|提供|相关)|未(?:提及|提到|说明)"
-    r"|(?:段落|文档|文中|资料)(?:中|里)?(?:没有|未|并未|并没有))",
-    re.IGNORECASE,
-)
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
 )
-_SEVERAL = re.compile(
-    r"\b(?:and|or|both|each|between|compar\w+|differ\w*|versus|vs)\b|区别|不同|差异|差别|比较|对比|相比|分别|各自|还是",
-    re.IGNORECASE,
-)
-_NAMED = re.compile(r"(\b[A-Z][A-Za-z]*|[\u4e00-\u9fff]{2})[ -]?(\d+(?:\.\d+)*)(?![\d.,]*\d)")
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
-_LISTED = r"\d+\s*(?:[,、/&–-]|and|or|to|和|或|至)\s*"
 _OFFERS = r"\b(?:or|and|between|than)\b|还是|或|和|与|跟|及|、|比"
 
 
@@ -51,45 +27,6 @@ class Support:
     start: int
     end: int
     score: float
-
-
-def is_refusal(text: str) -> bool:
-    """Whether a model's words say that the passages hold no answer."""
-    return not text.strip() or bool(_REFUSALS.match(normalise(text)))
-
-
-def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) -> list[Passage]:
-    """Those of `passages`, excerpts of `hits`, that speak of what `question` is about.
-
-    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
-    less than ON_TOPIC of the question's terms that the best of them has, those that are rare in `hits` counting
-    more, nor by one about Tern 1 and Tern 2 where Tern 3 is asked about. A passage in another script shares no
-    terms with the question and stays; so do all where several things are asked about: each has a chunk of its own.
-    """
-    if _SEVERAL.search(question):
-        return list(passages)
-    asked = content_terms(question)
-    held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
-    weights = rarity(asked, held)
-    spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
-    least = ON_TOPIC * max((spoken[p.chunk] for p in passages), default=0.0)
-    return [
-        p
-        for p in passages
-        if (spoken[p.chunk] >= least or script(p.text) != script(question))
-        and not _of_another_number(question, p.chunk)
-    ]
-
-
-def _of_another_number(question: str, chunk: Chunk) -> bool:
-    """Whether `chunk`, its headings and file name included, has a name of `question` with other numbers alone."""
-    text = f"{chunk.source}\n{passage_text(chunk)}"
-    return any(
-        re.search(rf"{re.escape(name)}[ -]?\d", text, re.IGNORECASE)
-        and not re.search(rf"{re.escape(name)}[ -]?(?:{_LISTED})*{re.escape(n)}(?!\d)", text, re.IGNORECASE)
-        for name, n in _NAMED.findall(question)
-        if content_terms(name) and not _YEAR.fullmatch(n)
-    )
 
 
 def support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:

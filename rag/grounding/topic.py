@@ -1,0 +1,54 @@
+"""Whether a passage is about what the question is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.grounding._tuned import ON_TOPIC
+from rag.grounding.support import _YEAR
+from rag.retrieval.passages import Passage
+from rag.text import content_terms, rarity, script
+from rag.text import passage as passage_text
+from rag.types import Chunk, Hit
+
+_SEVERAL = re.compile(
+    r"\b(?:and|or|both|each|between|compar\w+|differ\w*|versus|vs)\b|区别|不同|差异|差别|比较|对比|相比|分别|各自|还是",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"(\b[A-Z][A-Za-z]*|[\u4e00-\u9fff]{2})[ -]?(\d+(?:\.\d+)*)(?![\d.,]*\d)")
+_LISTED = r"\d+\s*(?:[,、/&–-]|and|or|to|和|或|至)\s*"
+
+
+def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) -> list[Passage]:
+    """Those of `passages`, excerpts of `hits`, that speak of what `question` is about.
+
+    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
+    less than ON_TOPIC of the question's terms that the best of them has, those that are rare in `hits` counting
+    more, nor by one about Tern 1 and Tern 2 where Tern 3 is asked about. A passage in another script shares no
+    terms with the question and stays; so do all where several things are asked about: each has a chunk of its own.
+    """
+    if _SEVERAL.search(question):
+        return list(passages)
+    asked = content_terms(question)
+    held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
+    weights = rarity(asked, held)
+    spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
+    least = ON_TOPIC * max((spoken[p.chunk] for p in passages), default=0.0)
+    return [
+        p
+        for p in passages
+        if (spoken[p.chunk] >= least or script(p.text) != script(question))
+        and not _of_another_number(question, p.chunk)
+    ]
+
+
+def _of_another_number(question: str, chunk: Chunk) -> bool:
+    """Whether `chunk`, its headings and file name included, has a name of `question` with other numbers alone."""
+    text = f"{chunk.source}\n{passage_text(chunk)}"
+    return any(
+        re.search(rf"{re.escape(name)}[ -]?\d", text, re.IGNORECASE)
+        and not re.search(rf"{re.escape(name)}[ -]?(?:{_LISTED})*{re.escape(n)}(?!\d)", text, re.IGNORECASE)
+        for name, n in _NAMED.findall(question)
+        if content_terms(name) and not _YEAR.fullmatch(n)
+    )
