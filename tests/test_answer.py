@@ -11,7 +11,8 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
-from rag.answering.answerer import MAX_QUESTION, SURE, Answerer
+from rag.answering._tuned import SURE
+from rag.answering.answerer import MAX_QUESTION, Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import LLMError, QuestionError

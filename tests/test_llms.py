@@ -23,7 +23,7 @@ from contracts.llm import CAPITAL, FORGED, SEA, STORY, LLMContract
 from pydantic import SecretStr
 from servers import LLAMA, running
 
-from rag.answering.prompt import in_a_row
+from rag.answering.grammar import in_a_row
 from rag.errors import ConfigError, LLMError, ModelError
 from rag.llms import LLM, load_llm
 from rag.llms.local.engine import start

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.prompt import in_a_row, messages
+from rag.answering.grammar import in_a_row
+from rag.answering.prompt import messages
 from rag.errors import ConfigError
 from rag.llms.prompts import render, turns
 from rag.retrieval.passages import Passage

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.wording import LONGEST, as_written, quotation, shortened, without_markers
+from rag.answering.short import as_written, shortened
+from rag.answering.wording import LONGEST, quotation, without_markers
 
 
 @pytest.mark.parametrize(

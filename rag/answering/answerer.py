@@ -7,13 +7,14 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
+from rag.answering._tuned import FORCED, SURE
+from rag.answering.claims import _claims, _peeked
 from rag.answering.draft import Draft
+from rag.answering.grammar import in_a_row
 from rag.answering.overview import heading, line, overview
-from rag.answering.prompt import in_a_row, messages
+from rag.answering.prompt import messages
 from rag.answering.translate import is_foreign, retold, translated
-from rag.answering.wording import without_markers
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import QuestionError
@@ -33,17 +34,10 @@ from rag.retrieval.split import parts
 from rag.stores import Store
 from rag.text import language, script, sentences
 from rag.text.sanitise import plain
-from rag.types import Answer, Hit, Message, Usage, Where
+from rag.types import Answer, Hit, Message, Where
 
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
-
-
-SURE = 0.75
-"""From this confidence on a document is quoted where no passage supports what the model says."""
-
-FORCED = 0.05
-"""Words to which a model gives less than this probability are none of its own, but what a grammar left it."""
 
 
 log = logging.getLogger(__name__)
@@ -251,34 +245,3 @@ def _supported(
             quoted = draft.say(words, place, enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text
-
-
-def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
-    """`stream` as it was, and its first piece with text or probabilities (an empty one where there is none)."""
-    before: list[Piece] = []
-    for piece in stream:
-        before.append(piece)
-        if piece.text or piece.logprobs:
-            break
-    return chain(before, stream), before[-1] if before else Piece("", {})
-
-
-def _claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
-    """The sentences of a model's answer as they are finished, each with the white space before it."""
-    buffer = ""
-    for piece in stream:
-        buffer += piece.text
-        draft.usage += piece.usage or Usage()
-        spans = sentences(buffer)
-        for start, end in spans[:-1]:
-            yield _claim(buffer, start, end)
-        if len(spans) > 1:
-            buffer = buffer[spans[-2][1] :]
-    for start, end in sentences(buffer):
-        yield _claim(buffer, start, end)
-
-
-def _claim(buffer: str, start: int, end: int) -> tuple[str, str]:
-    gap = buffer[:start][len(buffer[:start].rstrip()) :]
-    text = without_markers(buffer[start:end]).strip()
-    return ("\n" if "\n" in gap else " " if gap else ""), text

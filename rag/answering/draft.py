@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.answering.wording import as_written, in_quotes, quotation, shortened, without_markers
+from rag.answering.short import as_written, shortened
+from rag.answering.wording import in_quotes, quotation, without_markers
 from rag.retrieval.fusion import together
 from rag.retrieval.passages import Passage
 from rag.text.sanitise import plain
