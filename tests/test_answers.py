@@ -13,7 +13,7 @@ from rag.answering.answerer import Answerer
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.evaluation.answers import Case, curve, figures, run, sample, write_table
-from rag.evaluation.retrieval import Beir, index_beir, read_beir
+from rag.evaluation.beir import Beir, index_beir, read_beir
 from rag.stores import open_store
 
 TEXTS = {

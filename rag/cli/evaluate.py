@@ -82,7 +82,7 @@ def answers(
     from rag.config import load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.answers import curve, figures, naive, run, sample, write_table
-    from rag.evaluation.retrieval import index_beir, read_beir
+    from rag.evaluation.beir import index_beir, read_beir
     from rag.llms import load_llm
     from rag.stores import open_store
 

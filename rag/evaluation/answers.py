@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rag.answering.answerer import Answerer, whole
+from rag.evaluation.beir import Beir
 from rag.evaluation.metrics import contains, exact_match, f1
-from rag.evaluation.retrieval import Beir
 from rag.llms import LLM
 from rag.text import language
 from rag.types import Answer, Citation, Hit, Message, Scored, Usage, Where

@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ingest.pipeline import Indexer, manifest_for
-from ingest.size import chunker_for
 from rag.answering.answerer import Answerer
 from rag.config import Settings
 from rag.embedders import Embedder
-from rag.errors import LoadError
+from rag.evaluation.beir import index_beir, read_beir
 from rag.evaluation.metrics import ndcg, recall, reciprocal_rank
-from rag.stores import Store, open_store
-from rag.types import Document, Heading, Page
+from rag.stores import open_store
 
 DEPTH = 40
 """Chunks asked for, so that ten different documents are among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Beir:
-    """A corpus with questions, and the graded relevance of its documents for them."""
-
-    corpus: list[dict[str, Any]]
-    queries: list[dict[str, Any]]
-    relevance: dict[str, dict[str, float]]
-
-
-def read_beir(folder: Path) -> Beir:
-    """The set in `folder`; queries without relevant documents are left out. Raises LoadError."""
-    try:
-        relevance: dict[str, dict[str, float]] = {}
-        for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-            query, document, grade = line.split("\t")
-            if float(grade) > 0:
-                relevance.setdefault(query, {})[document] = float(grade)
-        corpus = list(_lines(folder / "corpus.jsonl"))
-        queries = [q for q in _lines(folder / "queries.jsonl") if q["_id"] in relevance]
-    except (OSError, ValueError, KeyError) as exc:
-        raise LoadError(f"{folder} is no BEIR folder (corpus.jsonl, queries.jsonl, qrels.tsv): {exc}") from exc
-    return Beir(corpus, queries, relevance)
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def index_beir(store: Store, embedder: Embedder, beir: Beir, settings: Settings) -> None:
-    """Ingest the corpus; a document's title is the heading above its text."""
-    chunker = chunker_for(embedder, settings)
-    with store.write(manifest_for(embedder, chunker)) as writer:
-        indexer = Indexer(writer, embedder, chunker)
-        for row in beir.corpus:
-            headings = (Heading(0, 1, row["title"]),) if row.get("title") else ()
-            page = Page(row["text"], headings=headings)
-            indexer.add(Document(row["_id"], "", "", len(row["text"]), 0, "text"), [page])
-        indexer.flush()
 
 
 def evaluate_retrieval(
