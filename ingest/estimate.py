@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingest.chunk import chunker_for
 from ingest.discover import discover
+from ingest.indexer import BATCH
 from ingest.loaders import file_type
-from ingest.pipeline import BATCH, content_hash, load_options
+from ingest.pipeline import content_hash, load_options
 from ingest.reader_pool import Loaders
-from ingest.size import chunker_for
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError

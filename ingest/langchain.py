@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ingest.chunk import chunker_for
+from ingest.indexer import Indexer, manifest_for
 from ingest.loaders import TYPES, UNSAFE
-from ingest.pipeline import Indexer, IngestReport, manifest_for
-from ingest.size import chunker_for
+from ingest.report import IngestReport
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.stores import Store

@@ -4,125 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
-from ingest.chunk import Chunker
+from ingest.chunk import chunker_for
 from ingest.discover import File, Found, discover
+from ingest.indexer import Indexer, manifest_for
 from ingest.loaders import LoadOptions, file_type
 from ingest.reader_pool import Loaders
-from ingest.size import chunker_for
+from ingest.report import IngestReport, Progress
 from rag.config import Settings
 from rag.embedders import Embedder
-from rag.errors import EmbedderError, LoadError, Skip
-from rag.stores import Store, Writer
-from rag.text import TERMS, passage
-from rag.types import Chunk, Document, Manifest, Page, Vectors
-
-BATCH = 512
-"""Chunks that are embedded and committed together: about a second's work, which a power cut may cost."""
-
-Problem = dict[str, str]
-"""``{"source": …, "reason": …}``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an ingest is: files done of all, chunks embedded, seconds since it began."""
-
-    done: int
-    files: int
-    chunks: int
-    seconds: float
-
-
-@dataclass(slots=True)
-class IngestReport:
-    """What became of every file: each is counted once. `chunks` were written, `seconds` were taken.
-
-    `cut` are tables with rows too long for one chunk: all of such a row is there, in several.
-    """
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    skipped: list[Problem] = field(default_factory=list)
-    failed: list[Problem] = field(default_factory=list)
-    cut: list[Problem] = field(default_factory=list)
-    chunks: int = 0
-    seconds: float = 0.0
-
-
-def manifest_for(embedder: Embedder, chunker: Chunker) -> Manifest:
-    """What an index records of how it is made."""
-    return Manifest(embedder.id, embedder.weights, embedder.dim, "cosine", TERMS, chunker.settings())
-
-
-@dataclass(slots=True)
-class Indexer:
-    """Embeds documents in batches and hands them to a writer; every `flush` is one commit."""
-
-    writer: Writer
-    embedder: Embedder
-    chunker: Chunker
-    chunks: int = 0
-    cut: list[Problem] = field(default_factory=list)
-    _waiting: list[tuple[Document, list[Chunk]]] = field(default_factory=list)
-    _size: int = 0
-
-    def add(self, document: Document, pages: Iterable[Page]) -> None:
-        """Take `document` in, in place of its earlier version."""
-        chunks = self.chunker.split(document.source, pages)
-        if document.type == "csv" and (long := _long_rows(chunks)):
-            most = self.chunker.settings()["size"]
-            said = (
-                f"rows longer than a chunk of {most} tokens, now in several chunks: {len(long)} ({long[0]} first)"
-            )
-            self.cut.append({"source": document.source, "reason": said})
-        self._waiting.append((replace(document, chunks=len(chunks)), chunks))
-        self._size += len(chunks)
-        if self._size >= BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        """Embed and commit what is waiting."""
-        if not self._waiting:  # the models are not loaded for nothing
-            self.writer.commit()
-            return
-        chunks = [chunk for _, waiting in self._waiting for chunk in waiting]
-        try:
-            vectors = self._embed([passage(chunk) for chunk in chunks])
-        except EmbedderError as exc:
-            # An engine that refuses a text knows only the text: say which file it is of.
-            refused = [chunk.source for chunk in chunks if passage(chunk) in getattr(exc, "texts", ())]
-            if refused:
-                raise EmbedderError(f"{exc}, of {refused[0]}") from exc
-            raise
-        at = 0
-        for document, chunks in self._waiting:
-            self.writer.put(document, chunks, vectors[at : at + len(chunks)])
-            at += len(chunks)
-        self.writer.commit()
-        self.chunks += at
-        self._waiting.clear()
-        self._size = 0
-
-    def _embed(self, texts: list[str]) -> Vectors:
-        """A row for each text; rows of nothing where the store embeds what it is given."""
-        if getattr(self.embedder, "embeds_on_write", False):
-            return np.empty((len(texts), 0), np.float32)
-        return self.embedder.embed_documents(texts)
-
-
-def _long_rows(chunks: Sequence[Chunk]) -> list[str]:
-    """The rows of a table that are in more than one chunk, by name."""
-    rows = Counter(chunk.heading[-1] for chunk in chunks if chunk.heading)
-    return [row for row, count in rows.items() if count > 1]
+from rag.errors import LoadError, Skip
+from rag.stores import Store
+from rag.types import Document, Manifest, Page
 
 
 def ingest(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.vectorstores import VectorStore
 
-    from ingest.pipeline import IngestReport, Progress
+    from ingest.report import IngestReport, Progress
 
 __all__ = ["DEFAULT_EMBEDDER", "RAG"]
 

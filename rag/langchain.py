@@ -18,7 +18,7 @@ from rag.text.injection import neutral
 from rag.types import Answer, Chunk, Citation, Hit, Where
 
 if TYPE_CHECKING:
-    from ingest.pipeline import IngestReport
+    from ingest.report import IngestReport
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ import pytest
 from samples import pdf, pdf_of
 
 from ingest.estimate import estimate
-from ingest.pipeline import IngestReport, Progress, as_before, ingest
+from ingest.pipeline import as_before, ingest
+from ingest.report import IngestReport, Progress
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, IndexLocked, LoadError
@@ -387,7 +388,7 @@ def test_readers_see_the_old_state_until_the_new_one_is_there(store: Store, url:
 
 def test_interrupted(store: Store, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C: what was committed stays, the lock goes, and the next ingest goes on from there."""
-    monkeypatch.setattr("ingest.pipeline.BATCH", 2)
+    monkeypatch.setattr("ingest.indexer.BATCH", 2)
     folder = tree({f"{n}.md": f"number {n}" for n in range(9)})
 
     def stop(now: Progress) -> None:

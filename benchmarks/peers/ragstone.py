@@ -25,8 +25,8 @@ class Ragstone:
             return rag.ingest(folder).chunks
 
     def build(self, texts: Sequence[str], sources: Sequence[str], vectors: Any, index: Path) -> None:
-        from ingest.pipeline import BATCH, manifest_for
-        from ingest.size import chunker_for
+        from ingest.chunk import chunker_for
+        from ingest.indexer import BATCH, manifest_for
         from rag.config import Settings
         from rag.embedders import load_embedder
         from rag.stores import open_store

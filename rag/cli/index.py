@@ -17,7 +17,7 @@ from rag import __version__
 from rag.cli.screen import options, plain, say, show_json
 
 if TYPE_CHECKING:
-    from ingest.pipeline import IngestReport, Progress
+    from ingest.report import IngestReport, Progress
     from rag.api import RAG
     from rag.stores import Store
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest.pipeline import Indexer, manifest_for
-from ingest.size import chunker_for
+from ingest.chunk import chunker_for
+from ingest.indexer import Indexer, manifest_for
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError

@@ -1,0 +1,36 @@
+"""What became of each file, and how far an ingest is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Problem = dict[str, str]
+"""``{"source": …, "reason": …}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is: files done of all, chunks embedded, seconds since it began."""
+
+    done: int
+    files: int
+    chunks: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of every file: each is counted once. `chunks` were written, `seconds` were taken.
+
+    `cut` are tables with rows too long for one chunk: all of such a row is there, in several.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Problem] = field(default_factory=list)
+    failed: list[Problem] = field(default_factory=list)
+    cut: list[Problem] = field(default_factory=list)
+    chunks: int = 0
+    seconds: float = 0.0
