@@ -34,7 +34,7 @@ def retrieval(
     folder: Path, embedder: str | None, as_json: bool, limit: int | None, chunk_tokens: int | None
 ) -> None:
     from rag.api import DEFAULT_EMBEDDER
-    from rag.cli.models import fetching
+    from rag.cli.bars import fetching
     from rag.config import load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.retrieval import evaluate_retrieval
@@ -78,7 +78,7 @@ def answers(
 
     from rag.answering.answerer import Answerer
     from rag.api import DEFAULT_EMBEDDER
-    from rag.cli.models import fetching
+    from rag.cli.bars import fetching
     from rag.config import load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.answers import curve, figures, naive, run, sample, write_table

@@ -4,146 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rag import __version__
+from rag.cli.bars import _counter
 from rag.cli.screen import options, plain, say, show_json
 
 if TYPE_CHECKING:
-    from ingest.report import IngestReport, Progress
-    from rag.api import RAG
     from rag.stores import Store
-
-
-@click.command(
-    help=say(
-        "Read folders and files into the index. Run it again to bring it in step: only what changed is read.",
-        "把文件夹和文件读入索引。再次运行即可更新：只读取有变化的文件。",
-    )
-)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
-@options("index", "embedder", "json")
-@click.option(
-    "--csv-text",
-    metavar="COLUMNS",
-    help=say("Columns of tables to read, as in title,text.", "表格中要读取的列，如 title,text。"),
-)
-@click.option("--chunk-tokens", type=int, help=say("The most tokens of a chunk.", "每个片段的最大词元数。"))
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help=say("Only count files, chunks, tokens and calls.", "只统计文件、片段、词元和请求数。"),
-)
-def ingest(
-    paths: tuple[Path, ...],
-    index: str | None,
-    embedder: str | None,
-    csv_text: str | None,
-    chunk_tokens: int | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    from rag.api import RAG
-    from rag.cli.models import fetching
-    from rag.errors import LoadError
-
-    for path in paths:
-        if not path.exists():  # said before any model is fetched
-            raise LoadError(f"there is no file or folder {path}: check the spelling")
-    columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
-    with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens) as rag:
-        if dry_run:
-            _show_estimate(rag, paths, columns, as_json)
-            return
-        if rag.store.manifest() is None:
-            rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
-        with _bar() as progress:
-            report = rag.ingest(*paths, csv_text=columns, progress=progress)
-    if as_json:
-        show_json({**asdict(report), "seconds": round(report.seconds, 3)})
-    else:
-        _show_report(report)
-    if report.failed:
-        sys.exit(3)
-
-
-def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_json: bool) -> None:
-    """What an ingest would read and ask for, before money is spent."""
-    from ingest.estimate import estimate
-    from ingest.pipeline import as_before
-
-    settings = as_before(rag.settings, rag.store.manifest())
-    counts = asdict(estimate(paths, rag.embedder, settings, csv_text=columns, known=rag.store.documents()))
-    if as_json:
-        show_json(counts)
-        return
-    for name, count in counts.items():
-        click.echo(f"{name:<8} {count:>12,}")
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[Progress], None] | None]:
-    """A progress bar on a terminal's stderr; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn(say("Ingesting", "正在导入")),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(
-            say(
-                "files · {task.fields[chunks]} chunks · {task.fields[rate]:.0f}/s ·",
-                "个文件 · {task.fields[chunks]} 个片段 · {task.fields[rate]:.0f}/秒 ·",
-            )
-        ),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, chunks=0, rate=0.0)
-        yield lambda now: bar.update(
-            task, total=now.files, completed=now.done, chunks=now.chunks, rate=now.chunks / max(now.seconds, 0.1)
-        )
-
-
-def _show_report(report: IngestReport) -> None:
-    for kind, rows, colour in (
-        (say("skipped", "跳过"), report.skipped, "yellow"),
-        (say("failed", "失败"), report.failed, "red"),
-        (say("cut", "已分段"), report.cut, "yellow"),
-    ):
-        for row in rows:
-            click.secho(f"{kind}: {plain(row['source'])} ({plain(row['reason'])})", fg=colour, err=True)
-    if not (report.added or report.updated or report.removed):
-        click.echo(
-            say(
-                f"Nothing changed: {report.unchanged} files are as they were.",
-                f"没有变化：{report.unchanged} 个文件保持原样。",
-            )
-            if report.unchanged
-            else say("There was nothing to read there.", "那里没有可读取的文件。")
-        )
-        return
-    click.echo(
-        say(
-            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
-            f"{report.removed} removed, {len(report.skipped)} skipped, {len(report.failed)} failed"
-            f" · {report.chunks} chunks · {report.seconds:.1f} s",
-            f"新增 {report.added}，更新 {report.updated}，未变 {report.unchanged}，移除 {report.removed}，"
-            f"跳过 {len(report.skipped)}，失败 {len(report.failed)}"
-            f" · {report.chunks} 个片段 · {report.seconds:.1f} 秒",
-        )
-    )
 
 
 @click.command(
@@ -277,18 +150,3 @@ def copy_index(source: str, target: str, as_json: bool) -> None:
             f"{copied.documents} 个文档，{copied.chunks} 个片段；已比对 {copied.searches} 次检索。",
         )
     )
-
-
-@contextmanager
-def _counter(title: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar of things done, of all; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        yield lambda done, total: bar.update(task, completed=done, total=total)

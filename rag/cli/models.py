@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rag.cli.bars import fetching
 from rag.cli.screen import options, say, show_json
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    pass
 
 
 @click.group(help=say("List, fetch and check model weights.", "列出、下载和校验模型。"))
@@ -78,52 +77,3 @@ def path(name: str) -> None:
     from rag.weights.cache import model_path
 
     click.echo(str(model_path(name, offline=True)))
-
-
-@contextmanager
-def fetching() -> Iterator[None]:
-    """While this is open, a bar on the terminal's stderr shows the fetching of weights, if there is any."""
-    from rag.weights.cache import watched_by
-
-    watcher = _Watcher()
-    try:
-        with watched_by(watcher):
-            yield
-    finally:
-        watcher.stop()
-
-
-class _Watcher:
-    """Draws a bar from the first byte of a model to its last, so that nothing else is disturbed."""
-
-    def __init__(self) -> None:
-        self._bar: Bar | None = None
-
-    def __call__(self, name: str, done_bytes: int, total_bytes: int, /) -> None:
-        if done_bytes >= total_bytes:
-            self.stop()
-        elif sys.stderr.isatty():
-            bar = self._bar or self._start(name)
-            bar.update(bar.task_ids[0], completed=done_bytes, total=total_bytes)
-        elif self._bar is None:
-            self._bar = self._start(name)
-
-    def _start(self, name: str) -> Bar:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        text = TextColumn(say("Fetching {task.description}", "正在下载 {task.description}"))
-        columns = (text, BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        if not sys.stderr.isatty():
-            click.echo(say(f"Fetching {name} …", f"正在下载 {name} ……"), err=True)
-        self._bar = Progress(
-            *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-        )
-        self._bar.add_task(name)
-        self._bar.start()
-        return self._bar
-
-    def stop(self) -> None:
-        if self._bar:
-            self._bar.stop()
-            self._bar = None

@@ -19,7 +19,7 @@ _SHOWN = 40  # characters of a text in a row's head
 @options("embedder", "json")
 def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool) -> None:
     from rag.api import DEFAULT_EMBEDDER
-    from rag.cli.models import fetching
+    from rag.cli.bars import fetching
     from rag.config import load_settings
     from rag.embedders import load_embedder
 

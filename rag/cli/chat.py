@@ -1,0 +1,124 @@
+"""`rag chat`: a conversation in the terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rag.cli.ask import _open, _show
+from rag.cli.screen import options, plain, say, show_error
+
+if TYPE_CHECKING:
+    from rag.answering.answerer import Answerer
+    from rag.api import RAG
+    from rag.conversation.chat import Chat
+
+
+@click.command(
+    help=say(
+        "Talk about the documents. In a pipe, each line is a question.",
+        "就文档进行对话。在管道中，每行是一个问题。",
+    )
+)
+@options("index", "embedder", "llm", "top_k", "strictness")
+@click.option(
+    "--show-asked",
+    is_flag=True,
+    help=say("Show how a follow-up question was rewritten.", "显示追问被改写成了什么。"),
+)
+def chat(
+    index: str | None,
+    embedder: str | None,
+    llm: str | None,
+    top_k: int | None,
+    strictness: float | None,
+    show_asked: bool,
+) -> None:
+    with _open(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
+        conversation = rag.chat()
+        if typed := sys.stdin.isatty() and sys.stdout.isatty():
+            threading.Thread(target=_get_ready, args=(conversation.answerer,), daemon=True).start()
+        lines = _typed() if typed else _piped()
+        for line in lines:
+            try:
+                if not _turn(rag, conversation, line.strip(), show_asked):
+                    break
+            except KeyboardInterrupt:
+                click.echo(say("\n(stopped)", "\n（已停止）"))
+
+
+def _get_ready(answerer: Answerer) -> None:
+    """What a model can do while the first question is typed."""
+    from rag.errors import RagError
+
+    with suppress(RagError):  # whatever is wrong is told when a question is asked
+        answerer.get_ready(say("en", "zh"))
+
+
+def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
+    """One line of a conversation; False when it was the last."""
+    from rag.errors import RagError
+
+    match line:
+        case "":
+            pass
+        case "/quit" | "/exit":
+            return False
+        case "/help":
+            click.echo(_HELP)
+        case "/sources":
+            for source in rag.store.documents():
+                click.echo(plain(source))
+        case "/new":
+            conversation.new()
+            click.echo(say("A new conversation.", "已开始新的对话。"))
+        case _ if line.startswith("/"):
+            name = plain(line)
+            click.echo(say(f"No command is called {name}: see /help", f"没有 {name} 这个命令：请看 /help"))
+        case _:
+            try:
+                _show(line, conversation.stream(line), show_asked=show_asked)
+            except RagError as exc:
+                show_error(exc, line)
+    return True
+
+
+_HELP = say(
+    "/sources  the files in the index\n/new      forget this conversation\n/quit     leave (Ctrl-D too)\n"
+    "Ctrl-C stops an answer. Anything else is a question.",
+    "/sources  索引中的文件\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\n"
+    "Ctrl-C 停止当前回答。其他输入都是问题。",
+)
+
+
+def _typed() -> Iterator[str]:
+    """Lines from the terminal, with a history that is kept between sessions."""
+    from platformdirs import user_state_dir
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import FileHistory
+
+    folder = Path(user_state_dir("ragstone", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    session: PromptSession[str] = PromptSession(history=FileHistory(str(folder / "history")))
+    click.echo(say("Ask about your documents. /help lists the commands.", "请提问。输入 /help 查看命令。"))
+    while True:
+        try:
+            yield session.prompt("› ")
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+
+
+def _piped() -> Iterator[str]:
+    for raw in sys.stdin.buffer:
+        line = raw.decode("utf-8", errors="replace").strip()
+        if line:
+            click.echo(f"› {plain(line)}")
+        yield line

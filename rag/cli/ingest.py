@@ -1,0 +1,114 @@
+"""`rag ingest`: folders and files into the index."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rag.cli.bars import _bar
+from rag.cli.screen import options, plain, say, show_json
+
+if TYPE_CHECKING:
+    from ingest.report import IngestReport
+    from rag.api import RAG
+
+
+@click.command(
+    help=say(
+        "Read folders and files into the index. Run it again to bring it in step: only what changed is read.",
+        "把文件夹和文件读入索引。再次运行即可更新：只读取有变化的文件。",
+    )
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@options("index", "embedder", "json")
+@click.option(
+    "--csv-text",
+    metavar="COLUMNS",
+    help=say("Columns of tables to read, as in title,text.", "表格中要读取的列，如 title,text。"),
+)
+@click.option("--chunk-tokens", type=int, help=say("The most tokens of a chunk.", "每个片段的最大词元数。"))
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help=say("Only count files, chunks, tokens and calls.", "只统计文件、片段、词元和请求数。"),
+)
+def ingest(
+    paths: tuple[Path, ...],
+    index: str | None,
+    embedder: str | None,
+    csv_text: str | None,
+    chunk_tokens: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from rag.api import RAG
+    from rag.cli.bars import fetching
+    from rag.errors import LoadError
+
+    for path in paths:
+        if not path.exists():  # said before any model is fetched
+            raise LoadError(f"there is no file or folder {path}: check the spelling")
+    columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
+    with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens) as rag:
+        if dry_run:
+            _show_estimate(rag, paths, columns, as_json)
+            return
+        if rag.store.manifest() is None:
+            rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
+        with _bar() as progress:
+            report = rag.ingest(*paths, csv_text=columns, progress=progress)
+    if as_json:
+        show_json({**asdict(report), "seconds": round(report.seconds, 3)})
+    else:
+        _show_report(report)
+    if report.failed:
+        sys.exit(3)
+
+
+def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_json: bool) -> None:
+    """What an ingest would read and ask for, before money is spent."""
+    from ingest.estimate import estimate
+    from ingest.pipeline import as_before
+
+    settings = as_before(rag.settings, rag.store.manifest())
+    counts = asdict(estimate(paths, rag.embedder, settings, csv_text=columns, known=rag.store.documents()))
+    if as_json:
+        show_json(counts)
+        return
+    for name, count in counts.items():
+        click.echo(f"{name:<8} {count:>12,}")
+
+
+def _show_report(report: IngestReport) -> None:
+    for kind, rows, colour in (
+        (say("skipped", "跳过"), report.skipped, "yellow"),
+        (say("failed", "失败"), report.failed, "red"),
+        (say("cut", "已分段"), report.cut, "yellow"),
+    ):
+        for row in rows:
+            click.secho(f"{kind}: {plain(row['source'])} ({plain(row['reason'])})", fg=colour, err=True)
+    if not (report.added or report.updated or report.removed):
+        click.echo(
+            say(
+                f"Nothing changed: {report.unchanged} files are as they were.",
+                f"没有变化：{report.unchanged} 个文件保持原样。",
+            )
+            if report.unchanged
+            else say("There was nothing to read there.", "那里没有可读取的文件。")
+        )
+        return
+    click.echo(
+        say(
+            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
+            f"{report.removed} removed, {len(report.skipped)} skipped, {len(report.failed)} failed"
+            f" · {report.chunks} chunks · {report.seconds:.1f} s",
+            f"新增 {report.added}，更新 {report.updated}，未变 {report.unchanged}，移除 {report.removed}，"
+            f"跳过 {len(report.skipped)}，失败 {len(report.failed)}"
+            f" · {report.chunks} 个片段 · {report.seconds:.1f} 秒",
+        )
+    )
