@@ -14,7 +14,7 @@ from rag.text import sentences
 from rag.text.sanitise import visible
 from rag.types import Chunk, Document, Hit, Where
 
-__all__ = ["MOST", "Entry", "asks_for_sources", "heading", "line", "overview"]
+__all__ = ["MOST", "Entry", "heading", "line", "overview"]
 
 MOST = 20
 """Sources that are described; the others are counted."""

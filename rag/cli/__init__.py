@@ -9,8 +9,7 @@ import sys
 import click
 
 from rag import __version__
-from rag.cli import ask, evaluate, index, models
-from rag.cli import similarity as tools
+from rag.cli import ask, chat, evaluate, index, ingest, models, similarity
 from rag.cli.screen import say, show_error
 from rag.errors import RagError
 
@@ -40,10 +39,10 @@ def rag(verbose: bool) -> None:
 
 
 for command in (
-    index.ingest,
+    ingest.ingest,
     ask.ask,
     ask.search,
-    ask.chat,
+    chat.chat,
     index.status,
     index.sources,
     index.forget,
@@ -52,7 +51,7 @@ for command in (
     rag.add_command(command)
 rag.add_command(models.models)
 rag.add_command(evaluate.evaluate)
-rag.add_command(tools.similarity)
+rag.add_command(similarity.similarity)
 
 
 def main() -> None:

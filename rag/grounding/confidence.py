@@ -29,7 +29,7 @@ from rag.stores import Store
 from rag.text import content_terms, passage, script, sentences, stem
 from rag.types import Hit
 
-__all__ = ["Signs", "confidence", "doubt", "floor", "lead", "signs"]
+__all__ = ["Signs", "confidence", "floor", "lead", "signs"]
 
 
 @dataclass(frozen=True, slots=True)

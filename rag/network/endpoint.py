@@ -12,17 +12,7 @@ from pydantic import SecretStr
 
 from rag.errors import ConfigError
 
-__all__ = [
-    "PASSING",
-    "Endpoint",
-    "Failure",
-    "close_with",
-    "environment",
-    "failure",
-    "http_address",
-    "sentence",
-    "whole_number",
-]
+__all__ = ["Endpoint", "close_with", "environment", "http_address", "whole_number"]
 
 
 @dataclass(frozen=True, slots=True)

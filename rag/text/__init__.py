@@ -1,4 +1,4 @@
-"""Pure functions of text. In comes a string; out come its script, sentences, terms and numbers, or a safe form of it."""
+"""Pure functions of text: a string comes in; its script, sentences, terms, numbers or a safe form of it go out."""
 
 from rag.text.injection import is_order, neutral, told
 from rag.text.numbers import Figure, figures, numbers
@@ -9,8 +9,8 @@ from rag.text.terms import TERMS, chunk_terms, content_terms, passage, rarity, s
 
 __all__ = [
     "CJK",
-    "Figure",
     "TERMS",
+    "Figure",
     "chunk_terms",
     "clean",
     "content_terms",

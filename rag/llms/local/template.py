@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rag.types import Message
 
-__all__ = ["breaker", "chatml", "is_chatml", "pieces", "sound", "veil"]
+__all__ = ["breaker", "chatml", "is_chatml", "pieces", "veil"]
 
 Prompt = list[int | str]
 """Token ids, and text that is tokenised item by item: no token reaches over the border of two items."""
