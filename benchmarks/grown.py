@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.embedders import load_embedder
-from rag.text import script, sentences
+from rag.text import script, split_sentences
 
 BATCH = 5000
 _NEIGHBOURS, _PAIRS = 10, 8000
@@ -58,7 +58,7 @@ def _lines(file: Path) -> Iterator[dict[str, str]]:
 def _cut(text: str) -> Iterator[str]:
     """Sentences put together to pieces of about one size."""
     most, start, last = _PIECE[script(text)], 0, 0
-    for a, b in sentences(text):
+    for a, b in split_sentences(text):
         if last and b - start > most:
             yield text[start:last][:800]
             start = a

@@ -9,7 +9,7 @@ from functools import cache
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import ConfigError
-from rag.text import passage
+from rag.text import embedding_text
 from rag.types import Chunk, Heading, Page
 
 # Where to cut, best place first: paragraph, line, sentence, clause, word, anywhere.
@@ -59,7 +59,7 @@ class Chunker:
     def _cut(self, text: str, start: int, end: int, heading: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         """The spans of ``text[start:end]``'s chunks; a span still above the window is cut again."""
         bare = self.count([""])[0]
-        head = self.count([passage(Chunk("", "", 0, 0, heading=heading))])[0]
+        head = self.count([embedding_text(Chunk("", "", 0, 0, heading=heading))])[0]
         yield from self._fit(text, start, end, self.size - head, bare, heading)
 
     def _fit(
@@ -71,7 +71,7 @@ class Chunker:
             return max(self.count([piece])[0] - bare, 1) if piece else 0
 
         spans = list(_split(text, start, end, room, length))
-        sizes = self.count([passage(Chunk("", text[a:b], 0, 0, heading=heading)) for a, b in spans])
+        sizes = self.count([embedding_text(Chunk("", text[a:b], 0, 0, heading=heading)) for a, b in spans])
         for (a, b), size in zip(spans, sizes, strict=True):
             if size > self.size and b - a > 1 and room > 1:
                 # Counts of pieces need not add up to the count of the whole.

@@ -15,7 +15,7 @@ from ingest.reader_pool import Loaders
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError
-from rag.text import passage
+from rag.text import embedding_text
 from rag.types import Document
 
 __all__ = ["Estimate", "estimate"]
@@ -57,7 +57,7 @@ def estimate(
                 run.total.unread += 1
                 continue
             run.total.files += 1
-            run.add([passage(chunk) for chunk in chunker.split(path.name, pages)])
+            run.add([embedding_text(chunk) for chunk in chunker.split(path.name, pages)])
     run.flush()
     return run.total
 

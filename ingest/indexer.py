@@ -13,7 +13,7 @@ from ingest.report import Problem
 from rag.embedders import Embedder
 from rag.errors import EmbedderError
 from rag.stores import Writer
-from rag.text import TERMS, passage
+from rag.text import TERMS, embedding_text
 from rag.types import Chunk, Document, Manifest, Page, Vectors
 
 BATCH = 512
@@ -58,10 +58,10 @@ class Indexer:
             return
         chunks = [chunk for _, waiting in self._waiting for chunk in waiting]
         try:
-            vectors = self._embed([passage(chunk) for chunk in chunks])
+            vectors = self._embed([embedding_text(chunk) for chunk in chunks])
         except EmbedderError as exc:
             # An engine that refuses a text knows only the text: say which file it is of.
-            refused = [chunk.source for chunk in chunks if passage(chunk) in getattr(exc, "texts", ())]
+            refused = [chunk.source for chunk in chunks if embedding_text(chunk) in getattr(exc, "texts", ())]
             if refused:
                 raise EmbedderError(f"{exc}, of {refused[0]}") from exc
             raise

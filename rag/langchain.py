@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from rag.api import RAG
 from rag.errors import RagError
-from rag.text.injection import neutral
+from rag.text.injection import sanitise_for_model
 from rag.types import Answer, Chunk, Citation, Hit, Where
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def rag_tool(
 
     def search(query: str) -> tuple[str, list[Hit]]:
         hits = _asked(lambda: rag.search(query, k))
-        passages = (f"[{hit.rank}] {_place(hit.chunk)}\n{neutral(hit.chunk.text.strip())}" for hit in hits)
+        passages = (
+            f"[{hit.rank}] {_place(hit.chunk)}\n{sanitise_for_model(hit.chunk.text.strip())}" for hit in hits
+        )
         return "\n\n".join(passages) or "No passage matches.", hits
 
     def answer(query: str) -> tuple[str, Answer]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rag.llms import Piece
-from rag.text import terms
+from rag.text import split_terms
 from rag.types import Message, Usage
 
 
@@ -35,7 +35,7 @@ class ScriptedLLM:
     context_tokens: int = 4096
 
     def count_tokens(self, text: str) -> int:
-        return len(terms(text))
+        return len(split_terms(text))
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, grammar: str | None = None

@@ -14,7 +14,7 @@ from ingest.discover import discover
 from ingest.loaders import load
 from rag.embedders import load_embedder
 from rag.embedders.hashed import HashedEmbedder
-from rag.text import passage, terms
+from rag.text import embedding_text, split_terms
 from rag.types import Chunk, Heading, Page
 
 DOCS = Path(__file__).parents[1] / "data" / "docs"
@@ -29,7 +29,7 @@ SIGNS = [
 def check(page: Page, chunks: list[Chunk], chunker: Chunker) -> None:
     """What holds for the chunks of any page: order, offsets, size, and that nothing is lost or told twice."""
     assert [chunk.position for chunk in chunks] == list(range(len(chunks)))
-    assert all(size <= chunker.size for size in chunker.count([passage(chunk) for chunk in chunks]))
+    assert all(size <= chunker.size for size in chunker.count([embedding_text(chunk) for chunk in chunks]))
     assert all(page.text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
     assert all(chunk.text == chunk.text.strip() or len(chunk.text) == 1 for chunk in chunks)
     assert all(before.end <= after.start for before, after in pairwise(chunks))
@@ -197,8 +197,8 @@ def test_a_heading_longer_than_a_chunk() -> None:
     page = Page(title + "\n" + "正文内容。" * 40, headings=(Heading(0, 1, title),))
     chunker = Chunker(HASHED.count_tokens, 32)
     chunks = chunker.split("x", [page])
-    assert all(0 < len(terms(chunk.heading[0])) <= 16 for chunk in chunks)
-    assert max(chunker.count([passage(chunk) for chunk in chunks])) <= 32
+    assert all(0 < len(split_terms(chunk.heading[0])) <= 16 for chunk in chunks)
+    assert max(chunker.count([embedding_text(chunk) for chunk in chunks])) <= 32
 
 
 def test_settings_tell_one_way_of_cutting_from_another() -> None:

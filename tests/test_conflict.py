@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from rag.text.find_numbers import find_figures
+
 from rag.grounding._tuned import DAY
 from rag.grounding.conflicts import contradiction, newer, settle
-from rag.text.numbers import figures
 from rag.types import Chunk, Document, Hit
 
 QUESTION = "How long is the warranty of the Tern?"
@@ -32,7 +33,7 @@ def figure(question: str, one: Chunk, *others: Chunk) -> str | None:
 
 
 def test_figures_have_units() -> None:
-    assert [(f.value, f.unit) for f in figures("£130, 175 pounds, ¥1,200, 24 个月, 5%, 3 kg, 12")] == [
+    assert [(f.value, f.unit) for f in find_figures("£130, 175 pounds, ¥1,200, 24 个月, 5%, 3 kg, 12")] == [
         ("130", "gbp"), ("175", "gbp"), ("1200", "cny"), ("24", "month"), ("5", "%"), ("3", "kg"), ("12", ""),
     ]  # fmt: skip
 

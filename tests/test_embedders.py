@@ -19,7 +19,7 @@ from rag.embedders.builtin import runtime as engine
 from rag.embedders.builtin.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.embedders.builtin.graph import derived
 from rag.errors import ConfigError, ModelError
-from rag.text.sanitise import clean
+from rag.text.sanitise import well_formed
 from rag.weights.cache import model_path
 
 PASSAGES = [
@@ -281,7 +281,7 @@ def test_padded() -> None:
 
 
 def test_clean_takes_lone_surrogates_only() -> None:
-    assert clean("a\ud83db\U0001f600c") == "a\ufffdb\U0001f600c"
+    assert well_formed("a\ud83db\U0001f600c") == "a\ufffdb\U0001f600c"
 
 
 def test_each_text_is_embedded_once() -> None:

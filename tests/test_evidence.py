@@ -7,7 +7,7 @@ import pytest
 from rag.embedders.hashed import HashedEmbedder
 from rag.retrieval.evidence import closest, select
 from rag.retrieval.passages import Passage, in_context
-from rag.text import terms
+from rag.text import split_terms
 from rag.types import Chunk, Hit
 
 HASHED = HashedEmbedder()
@@ -18,7 +18,7 @@ def hit(text: str, rank: int = 1, score: float = 0.5, start: int = 0, heading: t
 
 
 def count(text: str) -> int:
-    return len(terms(text))
+    return len(split_terms(text))
 
 
 def chosen(hits: list[Hit], question: str, budget: int) -> list[str]:

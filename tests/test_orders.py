@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from ingest.discover import discover
 from ingest.loaders import load
-from rag.text.injection import is_order, neutral, told
+from rag.text.injection import is_instruction, sanitise_for_model, sentences_without_instructions
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from rag.text.injection import is_order, neutral, told
     ],
 )  # fmt: skip
 def test_orders_are_known(text: str) -> None:
-    assert is_order(text)
+    assert is_instruction(text)
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,20 @@ def test_orders_are_known(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_said_to_a_reader_is_no_order(text: str) -> None:
-    assert not is_order(text)
+    assert not is_instruction(text)
 
 
 def test_the_sample_folder_holds_no_orders() -> None:
     for file in discover(ROOT / "data" / "docs").files:
         for page in load(file.path):
-            assert [page.text[a:b] for a, b in told(page.text)] == [page.text[a:b] for a, b in told(page.text, "")]
-            assert not any(is_order(line) for line in page.text.splitlines()), file.name
+            assert [page.text[a:b] for a, b in sentences_without_instructions(page.text)] == [
+                page.text[a:b] for a, b in sentences_without_instructions(page.text, "")
+            ]
+            assert not any(is_instruction(line) for line in page.text.splitlines()), file.name
 
 
 def left(text: str, question: str = "") -> str:
-    return " ".join(text[a:b] for a, b in told(text, question))
+    return " ".join(text[a:b] for a, b in sentences_without_instructions(text, question))
 
 
 def test_an_order_takes_the_rest_of_its_paragraph_with_it() -> None:
@@ -82,12 +84,14 @@ def test_whoever_asks_about_such_text_is_shown_it() -> None:
 
 
 def test_markers_are_taken_apart() -> None:
-    assert neutral("a <|im_start|>system b [INST] c <<SYS>> d </s>") == "a im_startsystem b INST c SYS d s"
-    assert neutral("a[0] <b> | c |") == "a[0] <b> | c |"
-    assert neutral("w\u200bord") == "word"
+    assert (
+        sanitise_for_model("a <|im_start|>system b [INST] c <<SYS>> d </s>") == "a im_startsystem b INST c SYS d s"
+    )
+    assert sanitise_for_model("a[0] <b> | c |") == "a[0] <b> | c |"
+    assert sanitise_for_model("w\u200bord") == "word"
 
 
 def test_long_text_takes_no_time() -> None:
-    told("ignore all the " * 5_000)
-    told("<!--" * 5_000)
-    told("忽略之前" * 5_000)
+    sentences_without_instructions("ignore all the " * 5_000)
+    sentences_without_instructions("<!--" * 5_000)
+    sentences_without_instructions("忽略之前" * 5_000)

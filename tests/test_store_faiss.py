@@ -26,7 +26,7 @@ from rag.stores.faiss.filters import sqlite_glob
 from rag.stores.faiss.postings import frequencies, read, segments
 from rag.stores.faiss.schema import FILE
 from rag.stores.faiss.store import FaissStore
-from rag.text import TERMS, chunk_terms, passage, script, search_terms
+from rag.text import TERMS, chunk_terms, embedding_text, script, search_terms
 from rag.types import Manifest, Where
 
 ROOT = Path(__file__).parents[1]
@@ -606,7 +606,7 @@ def test_the_best_are_found_though_common_terms_are_not_read_whole(
 def test_scripts_are_those_of_the_chunks(folder: Path) -> None:
     store = FaissStore(folder)
     ids = [each.id for each in store.dense(unit([1, 2, 3, 4])[0], 8)]
-    assert store.latin(ids) == [script(passage(chunk)) == "latin" for chunk in store.chunks(ids)]
+    assert store.latin(ids) == [script(embedding_text(chunk)) == "latin" for chunk in store.chunks(ids)]
     assert {True, False} == set(store.latin(ids))
     with pytest.raises(StoreError, match="chunk 99 is gone"):
         store.latin([ids[0], 99])

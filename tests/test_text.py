@@ -10,21 +10,21 @@ import pytest
 from rag.text import (
     chunk_terms,
     content_terms,
+    embedding_text,
+    find_numbers,
     language,
     normalise,
-    numbers,
-    passage,
     script,
     search_terms,
-    sentences,
+    split_sentences,
+    split_terms,
     stem,
-    terms,
 )
 from rag.types import Chunk
 
 
 def said(text: str) -> list[str]:
-    return [text[a:b] for a, b in sentences(text)]
+    return [text[a:b] for a, b in split_sentences(text)]
 
 
 def test_normalise() -> None:
@@ -85,17 +85,17 @@ def test_language(text: str, expected: str) -> None:
     ],
 )
 def test_terms(text: str, expected: list[str]) -> None:
-    assert terms(text) == expected
+    assert split_terms(text) == expected
 
 
 def test_terms_do_not_change_with_width_or_case() -> None:
-    assert terms("ＲＡＧ 系统 Ｖ２") == terms("rag 系统 v2")
+    assert split_terms("ＲＡＧ 系统 Ｖ２") == split_terms("rag 系统 v2")
 
 
 def test_what_is_searched_is_the_stem_of_a_word() -> None:
     assert search_terms("They attacked 40 colonies’ ships") == ["they", "attack", "40", "coloni", "ship"]
     assert search_terms("iOS and AWS x100s résumés") == ["ios", "and", "aws", "x100s", "résumés"]
-    assert search_terms("保修期 warranties") == [*terms("保修期"), stem("warranty")]
+    assert search_terms("保修期 warranties") == [*split_terms("保修期"), stem("warranty")]
 
 
 def test_stems_are_the_same_in_every_thread() -> None:
@@ -107,9 +107,9 @@ def test_stems_are_the_same_in_every_thread() -> None:
 
 def test_a_chunk_is_found_by_its_headings_too() -> None:
     chunk = Chunk("a.md", "It is open.", 0, 11, heading=("Office", "Parking"))
-    assert passage(chunk) == "Office > Parking\nIt is open."
+    assert embedding_text(chunk) == "Office > Parking\nIt is open."
     assert chunk_terms(chunk) == ["offic", "park", "it", "is", "open"]
-    assert passage(Chunk("a.md", "bare", 0, 4)) == "bare"
+    assert embedding_text(Chunk("a.md", "bare", 0, 4)) == "bare"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_sentences_leave_out_nothing_but_white_space() -> None:
     signs = ["Dr.", "No.", "3.5", "e.g.", " ", "\n", "\n\n", "。", "！”", ". ", "? ", "中文", "word", "- x", "|"]
     for _ in range(300):
         text = "".join(dice.choices(signs, k=30))
-        spans = sentences(text)
+        spans = split_sentences(text)
         edges = [0, *(x for span in spans for x in span), len(text)]
         assert edges == sorted(edges)
         assert all(not text[a:b].strip() for a, b in zip(edges[::2], edges[1::2], strict=True))
@@ -148,11 +148,11 @@ def test_sentences_leave_out_nothing_but_white_space() -> None:
 
 
 def test_sentences_of_a_long_text_do_not_take_forever() -> None:
-    assert len(sentences("x" * 200_000)) == 1
-    assert len(sentences(" " * 200_000 + "x")) == 1
-    assert len(sentences("一句。" * 50_000)) == 50_000
-    assert len(sentences("J. " * 20_000)) == 1
-    assert len(sentences("《" + "。" * 50_000 + "》")) > 49_000  # no title is that long
+    assert len(split_sentences("x" * 200_000)) == 1
+    assert len(split_sentences(" " * 200_000 + "x")) == 1
+    assert len(split_sentences("一句。" * 50_000)) == 50_000
+    assert len(split_sentences("J. " * 20_000)) == 1
+    assert len(split_sentences("《" + "。" * 50_000 + "》")) > 49_000  # no title is that long
 
 
 def test_content_terms() -> None:
@@ -174,4 +174,4 @@ def test_content_terms() -> None:
     ],
 )
 def test_numbers(text: str, expected: set[str]) -> None:
-    assert numbers(text) == expected
+    assert find_numbers(text) == expected

@@ -32,8 +32,8 @@ from rag.retrieval.passages import Passage, in_context
 from rag.retrieval.search import Weights, search
 from rag.retrieval.split import parts
 from rag.stores import Store
-from rag.text import language, script, sentences
-from rag.text.sanitise import plain
+from rag.text import language, script, split_sentences
+from rag.text.sanitise import sanitise_answer
 from rag.types import Answer, Hit, Message, Where
 
 MAX_QUESTION = 4000
@@ -109,7 +109,7 @@ class Answerer:
             yield f"\n{first}" if draft.text else first
             yield from pieces
         for part in silent if draft.text else ():
-            yield f"\n{SILENT[language(draft.question)].format(part=plain(part))}"
+            yield f"\n{SILENT[language(draft.question)].format(part=sanitise_answer(part))}"
 
     def _in_their_language(self, question: str, hits: Sequence[Hit]) -> str:
         """`question` in the other language where the best of `hits` is; "" for a model that reads both well."""
@@ -136,7 +136,7 @@ class Answerer:
         for entry in entries:
             chunk = entry.hit.chunk
             n = draft.cite(Passage(chunk, entry.start, entry.end), entry.start, entry.end)
-            yield f"\n{plain(line(entry), chunk.text)} [{n}]"
+            yield f"\n{sanitise_answer(line(entry), chunk.text)} [{n}]"
 
 
 def whole(pieces: Iterator[str | Answer]) -> Answer:
@@ -207,7 +207,7 @@ def _in_their_words(
 
     It shows by the first tokens: those that were tried ahead have no probabilities.
     """
-    grammar = in_a_row([p.text[a:b] for p in passages for a, b in sentences(p.text)], question)
+    grammar = in_a_row([p.text[a:b] for p in passages for a, b in split_sentences(p.text)], question)
     pieces = list(llm.stream(said, max_tokens=most, grammar=grammar)) if grammar else []
     told = (p for p in pieces if p.text and p.logprobs)
     meant = all(math.exp(p.logprobs.get(p.text, -math.inf)) >= FORCED for p in told)

@@ -8,7 +8,7 @@ from itertools import chain
 from rag.answering.draft import Draft
 from rag.answering.wording import without_markers
 from rag.llms import Piece
-from rag.text import sentences
+from rag.text import split_sentences
 from rag.types import Usage
 
 
@@ -28,12 +28,12 @@ def _claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
     for piece in stream:
         buffer += piece.text
         draft.usage += piece.usage or Usage()
-        spans = sentences(buffer)
+        spans = split_sentences(buffer)
         for start, end in spans[:-1]:
             yield _claim(buffer, start, end)
         if len(spans) > 1:
             buffer = buffer[spans[-2][1] :]
-    for start, end in sentences(buffer):
+    for start, end in split_sentences(buffer):
         yield _claim(buffer, start, end)
 
 

@@ -10,7 +10,7 @@ from rag.answering.short import as_written, shortened
 from rag.answering.wording import in_quotes, quotation, without_markers
 from rag.retrieval.fusion import together
 from rag.retrieval.passages import Passage
-from rag.text.sanitise import plain
+from rag.text.sanitise import sanitise_answer
 from rag.types import Answer, Chunk, Citation, Hit, Usage
 
 
@@ -50,20 +50,20 @@ class Draft:
     def say(self, claim: str, support: Passage, enough: float) -> str:
         """`claim` with its citation, and with the words of `support` unless it holds `enough` of them itself."""
         n = self.cite(support, support.start, support.end)
-        quote = plain(quotation(claim, support.text, enough), support.chunk.text)
+        quote = sanitise_answer(quotation(claim, support.text, enough), support.chunk.text)
         beside = f" {quote}" if quote and quote not in self.text else ""
-        said = plain(claim, support.chunk.text).rstrip("!！ ")  # "![" begins a picture in Markdown
+        said = sanitise_answer(claim, support.chunk.text).rstrip("!！ ")  # "![" begins a picture in Markdown
         return f"{said} [{n}]{beside}"
 
     def quote(self, passage: Passage) -> str:
         """`passage` as a quotation, with its citation."""
         n = self.cite(passage, passage.start, passage.end)
-        return f"{in_quotes(plain(without_markers(passage.text.strip()), passage.chunk.text))} [{n}]"
+        return f"{in_quotes(sanitise_answer(without_markers(passage.text.strip()), passage.chunk.text))} [{n}]"
 
     def in_short(self, question: str, text: str, chunk: Chunk, start: int, end: int) -> None:
         """Keep what is said in the fewest words, numbers as the document writes them."""
         written = as_written(text, chunk.text[start - chunk.start : end - chunk.start])
-        self.words.append(shortened(plain(written, chunk.text), question))
+        self.words.append(shortened(sanitise_answer(written, chunk.text), question))
 
     def finish(self) -> Answer:
         self.timings["total"] = time.perf_counter() - self.began

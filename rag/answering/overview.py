@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from rag.embedders import Embedder
 from rag.stores import Store
-from rag.text import sentences
-from rag.text.sanitise import visible
+from rag.text import split_sentences
+from rag.text.sanitise import strip_invisible
 from rag.types import Chunk, Document, Hit, Where
 
 __all__ = ["MOST", "Entry", "heading", "line", "overview"]
@@ -80,9 +80,9 @@ def heading(documents: int, shown: int, tongue: str) -> str:
 
 def _entry(document: Document, hit: Hit, chunks: Sequence[Chunk]) -> Entry:
     chunk = hit.chunk
-    spans = sentences(chunk.text) or [(0, len(chunk.text))]
+    spans = split_sentences(chunk.text) or [(0, len(chunk.text))]
     told = next(((a, b) for a, b in spans if len(_words(chunk.text[a:b])) > 24), spans[0])
-    topics = dict.fromkeys(visible(c.heading[1]) for c in chunks if len(c.heading) > 1)
+    topics = dict.fromkeys(strip_invisible(c.heading[1]) for c in chunks if len(c.heading) > 1)
     return Entry(
         document,
         hit,
@@ -98,7 +98,7 @@ def _title(document: Document, chunk: Chunk) -> str:
     first = _words(chunk.text.strip().splitlines()[0])
     if document.type in ("csv", "pdf") or not (chunk.heading or first):
         first = PurePosixPath(document.source).stem
-    title = visible(chunk.heading[0] if chunk.heading and document.type != "csv" else first).strip()
+    title = strip_invisible(chunk.heading[0] if chunk.heading and document.type != "csv" else first).strip()
     return title if len(title) <= 80 else f"{title[:80]}…"
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rag.llms.prompts import render, turns
 from rag.retrieval.passages import Passage
-from rag.text.injection import neutral
+from rag.text.injection import sanitise_for_model
 from rag.types import Message
 
 
@@ -26,5 +26,5 @@ def _shown(passages: Sequence[Passage]) -> Iterator[str]:
     for i, (chunk, group) in enumerate(groupby(passages, key=lambda passage: passage.chunk), start=1):
         text = "\n".join(passage.text for passage in group)
         path = " > ".join(title for title in chunk.heading if title not in text)
-        yield neutral(f"[{i}] ({path}) {text}" if path not in ("", above) else f"[{i}] {text}")
+        yield sanitise_for_model(f"[{i}] ({path}) {text}" if path not in ("", above) else f"[{i}] {text}")
         above = path

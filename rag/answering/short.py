@@ -7,7 +7,7 @@ from collections.abc import Set
 from itertools import takewhile
 
 from rag.retrieval.question import ASKING
-from rag.text import language, numbers, terms
+from rag.text import find_numbers, language, split_terms
 
 _ASIDE = re.compile(r"\s*[(（][^()（）]*[)）]$")
 _LINK_ZH = re.compile(r"^[，,：:\s]*(?:的?[是为]|了)?[，,：:\s]*")
@@ -46,9 +46,9 @@ def _without_echo(said: str, asked: str) -> str:
     """`said`, in English, without the clause that it begins or ends with and `asked` has as well."""
     if language(said) == "zh":
         return said
-    known = {term[:_STEM] for term in terms(asked)}
+    known = {term[:_STEM] for term in split_terms(asked)}
     words = list(_WORD.finditer(said))
-    new = [i for i, word in enumerate(words) if any(_is_new(term, known) for term in terms(word.group()))]
+    new = [i for i, word in enumerate(words) if any(_is_new(term, known) for term in split_terms(word.group()))]
     if not new:
         return said
     first, last = words[new[0]], words[new[-1]]
@@ -64,7 +64,7 @@ def _is_new(term: str, known: Set[str]) -> bool:
 
 def _is_clause(text: str) -> bool:
     """Whether `text` has at least two words of meaning, and one that links them: no mere name ("State Route")."""
-    words = set(terms(text))
+    words = set(split_terms(text))
     return len(words - _LINKS) >= 2 and bool(words & _LINKS - {"a", "an", "the", "of"})
 
 
@@ -92,9 +92,9 @@ def as_written(claim: str, support: str) -> str:
 
     def word(match: re.Match[str]) -> str:
         digits, written = match.group(), _SPELLED.findall(support)
-        wanted = numbers(digits)
-        spelled = (each for each in written if numbers(each if each.isascii() else f"{each}个") == wanted)
-        return digits if wanted & numbers(" ".join(_DIGITS.findall(support))) else next(spelled, digits)
+        wanted = find_numbers(digits)
+        spelled = (each for each in written if find_numbers(each if each.isascii() else f"{each}个") == wanted)
+        return digits if wanted & find_numbers(" ".join(_DIGITS.findall(support))) else next(spelled, digits)
 
     return _DIGITS.sub(word, claim)
 

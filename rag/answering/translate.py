@@ -15,8 +15,8 @@ from rag.grounding.support import means
 from rag.llms import LLM
 from rag.llms.prompts import reply, turns
 from rag.retrieval.question import ASKS_FOR
-from rag.text import language, numbers
-from rag.text.injection import neutral
+from rag.text import find_numbers, language
+from rag.text.injection import sanitise_for_model
 from rag.types import Hit
 
 __all__ = ["is_foreign", "retold", "translated"]
@@ -35,7 +35,7 @@ def translated(question: str, llm: LLM) -> str:
     """`question` in the other language, Chinese or English; "" where the model writes no such question."""
     said = reply(llm, turns(f"translate.{language(question)}", question=question), _LONGEST)
     asks = said.endswith(("?", "？")) and bool(ASKS_FOR.search(said)) >= bool(ASKS_FOR.search(question))
-    if asks and language(said) != language(question) and numbers(said) == numbers(question):
+    if asks and language(said) != language(question) and find_numbers(said) == find_numbers(question):
         return said
     log.debug("translation not taken: %s", said)
     return ""
@@ -49,8 +49,13 @@ def retold(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
     """
     if language(claim) == tongue or not any(map(str.isalpha, claim)) or (tongue == "zh" and _is_name(claim)):
         return claim
-    said = reply(llm, turns(f"retell.{tongue}", phrase=neutral(claim)), _LONGEST).rstrip(" .。")
-    if said and language(said) == tongue and numbers(said) == numbers(claim) and means(said, claim, embedder):
+    said = reply(llm, turns(f"retell.{tongue}", phrase=sanitise_for_model(claim)), _LONGEST).rstrip(" .。")
+    if (
+        said
+        and language(said) == tongue
+        and find_numbers(said) == find_numbers(claim)
+        and means(said, claim, embedder)
+    ):
         return f"{said} ({claim})" if tongue == "en" else f"{said}（{claim}）"
     log.debug("translation not taken: %s", said)
     return claim

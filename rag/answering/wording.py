@@ -6,7 +6,7 @@ import re
 
 from rag.retrieval.question import ASKING
 from rag.text import content_terms, language
-from rag.text.sanitise import prose
+from rag.text.sanitise import strip_list_markup
 
 __all__ = ["ASKING", "in_quotes", "prose", "quotation", "without_markers"]
 
@@ -26,7 +26,7 @@ def quotation(claim: str, support: str, enough: float) -> str:
     held = content_terms(support)
     if len(held & content_terms(claim)) >= enough * len(held):
         return ""
-    text = prose(" ".join(without_markers(support).split()))
+    text = strip_list_markup(" ".join(without_markers(support).split()))
     return in_quotes(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
 
 

@@ -12,7 +12,7 @@ from rag.llms import LLM
 from rag.llms.profile import LOCAL_HISTORY, REMOTE_HISTORY
 from rag.llms.prompts import render, reply
 from rag.text import language
-from rag.text.injection import neutral
+from rag.text.injection import sanitise_for_model
 from rag.types import Answer, Message
 
 _LONGEST = 64  # tokens of a rewritten question
@@ -63,7 +63,7 @@ def rewrite(llm: LLM, history: Sequence[Answer], question: str) -> str:
     """`question` as one that stands alone, by the model; "" where it does not keep to the conversation."""
     tongue = language(question)
     budget = LOCAL_HISTORY if llm.id.startswith("local:") else REMOTE_HISTORY
-    turns = neutral("\n".join(recent(history, budget, llm.count_tokens)))
+    turns = sanitise_for_model("\n".join(recent(history, budget, llm.count_tokens)))
     said = [
         Message("system", render(f"rewrite.{tongue}")),
         Message("user", render(f"turns.{tongue}", turns=turns, question=question)),

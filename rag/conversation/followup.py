@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from rag.text import content_terms, language, normalise, numbers, terms
+from rag.text import content_terms, find_numbers, language, normalise, split_terms
 from rag.types import Answer
 
 __all__ = ["contextual", "is_bare", "keeps_to", "leans", "recent", "searches", "standalone", "swapped"]
@@ -92,7 +92,7 @@ def _leans_zh(text: str) -> bool:
 
 def _said(text: str) -> list[str]:
     kept = content_terms(text)
-    return [term for term in terms(text) if term in kept and term not in ("must", "shall", "ok", "okay")]
+    return [term for term in split_terms(text) if term in kept and term not in ("must", "shall", "ok", "okay")]
 
 
 def is_bare(question: str) -> bool:
@@ -192,7 +192,7 @@ def keeps_to(rewritten: str, question: str, history: Sequence[Answer]) -> bool:
         language(rewritten) == language(question)
         and not leans(rewritten)
         and normalise(rewritten).strip(" ?？。.") not in before
-        and numbers(question) <= numbers(rewritten)
+        and find_numbers(question) <= find_numbers(rewritten)
         and len(own & new) >= 0.8 * len(own)
         and bool(_pieces(_EMPTY_ZH.sub(" ", rewritten)) & known - _pieces(question))  # "it" has become something
         and len(new & known) >= 0.85 * len(new)

@@ -7,14 +7,14 @@ from zlib import crc32
 
 import numpy as np
 
-from rag.text import terms
+from rag.text import split_terms
 from rag.types import Vector, Vectors
 
 _VERSION = 1
 
 
 class HashedEmbedder:
-    """Deterministic and without weights; a token is one of `rag.text.terms`."""
+    """Deterministic and without weights; a token is one of `rag.text.split_terms`."""
 
     id = "hashed"
     weights = f"hashed-{_VERSION}"
@@ -22,12 +22,12 @@ class HashedEmbedder:
     max_tokens = 256
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(terms(text)) for text in texts]
+        return [len(split_terms(text)) for text in texts]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        return np.array([_vector(terms(text)[: self.max_tokens], self.dim) for text in texts], np.float32).reshape(
-            len(texts), self.dim
-        )
+        return np.array(
+            [_vector(split_terms(text)[: self.max_tokens], self.dim) for text in texts], np.float32
+        ).reshape(len(texts), self.dim)
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self.embed_documents(texts)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from rag.embedders.batches import embed_each
 from rag.errors import ConfigError
 from rag.network.tokens import count, encoding_for
-from rag.text.sanitise import clean
+from rag.text.sanitise import well_formed
 from rag.types import Vectors
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class PipelineEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """As tiktoken counts them: the model's own tokens are not known here."""
-        return [count(self._encoding, clean(text)) for text in texts]
+        return [count(self._encoding, well_formed(text)) for text in texts]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Raises StoreError."""
@@ -83,7 +83,7 @@ class PipelineEmbedder:
 
 
 def _ready(text: str) -> str:
-    return clean(text) if text.strip() else _NOTHING
+    return well_formed(text) if text.strip() else _NOTHING
 
 
 def pipeline_of(store: object, named: str | Embedder = "") -> PipelineEmbedder | None:

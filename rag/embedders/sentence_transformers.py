@@ -13,7 +13,7 @@ import numpy as np
 
 from rag.embedders.batches import embed_each
 from rag.errors import EmbedderError, MissingExtra, ModelError
-from rag.text.sanitise import clean
+from rag.text.sanitise import well_formed
 from rag.types import Vectors
 from rag.weights.cache import catalogue, model_path
 from rag.weights.transfer import sha256_of
@@ -62,7 +62,7 @@ class SentenceTransformersEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         if not texts:
             return []
-        encoded = self._model.tokenizer([clean(text) for text in texts], verbose=False)
+        encoded = self._model.tokenizer([well_formed(text) for text in texts], verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -73,7 +73,7 @@ class SentenceTransformersEmbedder:
 
     def _embed(self, encode: Any, texts: Sequence[str]) -> Vectors:
         longest = self.max_tokens * _CHARACTERS_A_TOKEN
-        cut = [clean(text[:longest]) for text in texts]
+        cut = [well_formed(text[:longest]) for text in texts]
         return embed_each(cut, self.dim, lambda some: self._encode(encode, some))
 
     def _encode(self, encode: Any, texts: list[str]) -> Vectors:

@@ -26,7 +26,7 @@ from rag.grounding._tuned import (
 )
 from rag.retrieval.passages import Passage
 from rag.stores import Store
-from rag.text import content_terms, passage, script, sentences, stem
+from rag.text import content_terms, embedding_text, script, split_sentences, stem
 from rag.types import Hit
 
 __all__ = ["Signs", "confidence", "floor", "lead", "signs"]
@@ -62,7 +62,7 @@ def signs(
     """
     asked = sorted(_content_stems(question))
     weights = dict(zip(asked, store.rarities(asked), strict=True))
-    held = max(_share(weights, passage(hit.chunk)) for hit in hits)
+    held = max(_share(weights, embedding_text(hit.chunk)) for hit in hits)
     foreign = passages and all(script(p.text) != script(question) for p in passages)
     close = None if foreign else _closeness(question, passages, embedder, weights)
     rarity = sum(weights.values()) / max(len(weights), 1)
@@ -93,7 +93,7 @@ def lead(question: str, hits: Sequence[Hit]) -> float:
     """
     asked = _content_stems(question)
     for hit in hits[1:]:
-        if len(asked & _content_stems(passage(hit.chunk))) < _RIVAL * max(len(asked), 1):
+        if len(asked & _content_stems(embedding_text(hit.chunk))) < _RIVAL * max(len(asked), 1):
             return min(max(hits[0].score - hit.score, 0.0), _MOST_LEAD)
     return _NO_RIVAL
 
@@ -102,7 +102,7 @@ def _closeness(
     question: str, passages: Sequence[Passage], embedder: Embedder, weights: Mapping[str, float]
 ) -> float:
     """The best sentence's cosine to `question` and, with its headings, its share of the question's terms."""
-    said = [(p.text[a:b], p.chunk.heading) for p in passages for a, b in sentences(p.text)]
+    said = [(p.text[a:b], p.chunk.heading) for p in passages for a, b in split_sentences(p.text)]
     if not said:
         return 0.0
     near = embedder.embed_documents([text for text, _ in said]) @ embedder.embed_queries([question])[0]

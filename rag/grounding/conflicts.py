@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rag.grounding._tuned import ALIKE, DAY
-from rag.text import content_terms, language, numbers, sentences
-from rag.text.numbers import _UNIT_WORDS, Figure, figures
-from rag.text.sanitise import prose
+from rag.text import content_terms, find_numbers, language, split_sentences
+from rag.text.find_numbers import UNIT_WORDS, Figure, find_figures
+from rag.text.sanitise import strip_list_markup
 from rag.types import Chunk, Document, Hit
 
 __all__ = ["Conflict", "contradiction", "newer", "settle"]
@@ -39,22 +39,29 @@ def contradiction(
     its answer; a sentence that holds the claim's figure as well does not contradict it.
     """
     sentence = cited.text[start - cited.start : end - cited.start]
-    said = numbers(claim) - numbers(question)
-    answers = [f for f in figures(sentence) if f.value in said]
+    said = find_numbers(claim) - find_numbers(question)
+    answers = [f for f in find_figures(sentence) if f.value in said]
     if not answers:
         return None
-    asked, named = content_terms(question), numbers(question)
+    asked, named = content_terms(question), find_numbers(question)
     for hit in hits:
         if hit.chunk.source == cited.source or language(hit.chunk.text) != language(sentence):
             continue
-        for a, b in sentences(hit.chunk.text):
+        for a, b in split_sentences(hit.chunk.text):
             other = hit.chunk.text[a:b]
-            if numbers(other) & said or not named & numbers(sentence) <= numbers(_whole(hit.chunk, other)):
+            if find_numbers(other) & said or not named & find_numbers(sentence) <= find_numbers(
+                _whole(hit.chunk, other)
+            ):
                 continue
             if not asked & _subject(cited, sentence) <= _subject(hit.chunk, other) | named:
                 continue
             pair = next(
-                ((f, g) for f in answers for g in figures(other) if f.unit == g.unit and _sort(f) == _sort(g)),
+                (
+                    (f, g)
+                    for f in answers
+                    for g in find_figures(other)
+                    if f.unit == g.unit and _sort(f) == _sort(g)
+                ),
                 None,
             )
             if pair and alike(cited, sentence, hit.chunk, other) >= ALIKE:
@@ -82,7 +89,7 @@ def _subject(chunk: Chunk, sentence: str) -> set[str]:
 
 def _terms(text: str) -> set[str]:
     """The terms that say what a text is about: no figures, no units; of Chinese the pairs of characters."""
-    return {t for t in content_terms(text) if len(t) > 1 and t not in _UNIT_WORDS and not any(map(str.isdigit, t))}
+    return {t for t in content_terms(text) if len(t) > 1 and t not in UNIT_WORDS and not any(map(str.isdigit, t))}
 
 
 def _sort(figure: Figure) -> str:
@@ -137,12 +144,12 @@ def settle(
     place = (conflict.chunk, conflict.start, conflict.end)
     quote = conflict.chunk.text[conflict.start - conflict.chunk.start : conflict.end - conflict.chunk.start]
     if (edition := _asked_for(question, cited, conflict.chunk)) is not None:
-        return [held] if edition is cited else [(prose(quote), *place)]
+        return [held] if edition is cited else [(strip_list_markup(quote), *place)]
     newest = newer(cited, conflict.chunk, documents())
     tongue = language(question)
     if newest is conflict.chunk:
         older = _statement(tongue, cited, conflict.instead_of, "older")
-        return [(prose(quote), *place), (older, cited, start, end)]
+        return [(strip_list_markup(quote), *place), (older, cited, start, end)]
     return [held, (_statement(tongue, conflict.chunk, conflict.figure, "older" if newest else ""), *place)]
 
 

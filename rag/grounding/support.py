@@ -10,7 +10,7 @@ from rag.embedders import Embedder
 from rag.grounding._tuned import COVERAGE, CROSS_COSINE, WINDOW
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import ASKS_FOR
-from rag.text import content_terms, language, normalise, numbers, script, sentences, terms
+from rag.text import content_terms, find_numbers, language, normalise, script, split_sentences, split_terms
 
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
@@ -67,14 +67,14 @@ _RULE = re.compile(r"\|[\s:|-]+$")
 
 def _another_row_is_asked_for(found: Support, question: str, passage: Passage) -> bool:
     """Whether what supports is a row of a table, and another row speaks more of the question."""
-    rows = [(a, b) for a, b in sentences(passage.text) if passage.text.startswith("|", a)]
+    rows = [(a, b) for a, b in split_sentences(passage.text) if passage.text.startswith("|", a)]
     own = (found.start - passage.start, found.end - passage.start)
     if own not in rows:
         return False
     asked = content_terms(question)
     texts = [passage.text[a:b] for a, b in rows]
     heads = {i for i, below in enumerate(texts[1:]) if _RULE.match(below)}
-    shared = [len(asked & set(terms(text))) for text in texts]
+    shared = [len(asked & set(split_terms(text))) for text in texts]
     return max(n for i, n in enumerate(shared) if i not in heads) > shared[rows.index(own)]
 
 
@@ -85,7 +85,7 @@ def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Sup
     asked = content_terms(question)
     found: list[Support] = []
     for i, passage in enumerate(passages):
-        spans = sentences(passage.text)
+        spans = split_sentences(passage.text)
         for match in pattern.finditer(passage.text):
             if not _whole_words(passage.text, match.start(), match.end()):
                 continue
@@ -115,16 +115,16 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
     every = content_terms(statement)
     asked = content_terms(question)
     wanted = every - asked or every
-    figures = numbers(statement) - numbers(question)
-    spelled = {term for term in every if numbers(term)}  # 4 stands where "four" does: `figures` has looked
+    figures = find_numbers(statement) - find_numbers(question)
+    spelled = {term for term in every if find_numbers(term)}  # 4 stands where "four" does: `figures` has looked
     best: Support | None = None
     most = (0.0, 0, 0)
     for i, passage in enumerate(passages):
         for n, start, end in _windows(passage.text):
             text = passage.text[start:end]
-            if not figures <= numbers(text):
+            if not figures <= find_numbers(text):
                 continue
-            found = set(terms(text))
+            found = set(split_terms(text))
             said = found | spelled
             score = min(len(wanted & said) / len(wanted), len(every & said) / len(every))
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
@@ -136,7 +136,7 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
 
 def _windows(text: str) -> list[tuple[int, int, int]]:
     """Runs of one to WINDOW sentences, or single rows of a table: how many, start and end."""
-    spans = sentences(text)
+    spans = split_sentences(text)
     runs = [(n, spans[i : i + n]) for n in range(1, WINDOW + 1) for i in range(len(spans) - n + 1)]
     return [
         (n, run[0][0], run[-1][1])
@@ -154,15 +154,15 @@ def _across_languages(
     statement: str, question: str, passages: Sequence[Passage], embedder: Embedder
 ) -> Support | None:
     """The sentence in another script that means `statement`: same numbers, same names, near in meaning."""
-    figures = numbers(statement) - numbers(question)
+    figures = find_numbers(statement) - find_numbers(question)
     names = {t for t in content_terms(statement) if script(t) == "latin"} if language(statement) == "zh" else set()
     places = [
         (i, a, b)
         for i, passage in enumerate(passages)
         if language(passage.text) != language(statement)
-        for a, b in sentences(passage.text)
-        if figures <= numbers(passage.text[a:b])
-        and names <= set(terms(passage.text[a:b])) | content_terms(question)
+        for a, b in split_sentences(passage.text)
+        if figures <= find_numbers(passage.text[a:b])
+        and names <= set(split_terms(passage.text[a:b])) | content_terms(question)
     ]
     if not places:
         return None

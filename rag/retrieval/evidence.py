@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from rag.embedders import Embedder
 from rag.retrieval._tuned import BESIDE, CHUNK, EXPLAINS, MEANING, MOST_SENTENCES, WORDS
 from rag.retrieval.passages import Passage, _between_neighbours
-from rag.text import content_terms, passage, rarity, sentences
-from rag.text.injection import told
+from rag.text import content_terms, embedding_text, rarity, split_sentences
+from rag.text.injection import sentences_without_instructions
 from rag.types import Chunk, Hit
 
 
@@ -51,7 +51,7 @@ def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> P
 
     What is likest is often the question's own words said again, and the answer stands beside it.
     """
-    pool = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in sentences(p.text)]
+    pool = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in split_sentences(p.text)]
     texts = [each.text for each in pool]
     scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
     best = max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
@@ -62,7 +62,7 @@ def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
     return [
         _Sentence(i, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
         for i, hit in enumerate(hits)
-        for a, b in told(hit.chunk.text, question)
+        for a, b in sentences_without_instructions(hit.chunk.text, question)
     ][:MOST_SENTENCES]
 
 
@@ -126,7 +126,7 @@ def _explanation(question: str) -> Callable[[str], object]:
 
 def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:
     """A sentence with the headings that it stands under: they say what it is about."""
-    return passage(Chunk("", sentence.text, 0, 0, heading=hits[sentence.hit].chunk.heading))
+    return embedding_text(Chunk("", sentence.text, 0, 0, heading=hits[sentence.hit].chunk.heading))
 
 
 def _choose(sizes: Sequence[int], weights: Sequence[float], budget: int, within: float) -> set[int]:

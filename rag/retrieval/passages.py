@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.retrieval._tuned import ADDS
-from rag.text import content_terms, sentences
-from rag.text.injection import told
+from rag.text import content_terms, split_sentences
+from rag.text.injection import sentences_without_instructions
 from rag.types import Chunk
 
 
@@ -62,7 +62,10 @@ def _neighbours(passage: Passage, question: str) -> tuple[Passage | None, Passag
     def placed(spans: Sequence[tuple[int, int]]) -> list[Passage]:
         return [Passage(chunk, chunk.start + a, chunk.start + b) for a, b in spans]
 
-    every, telling = placed(sentences(chunk.text)), placed(told(chunk.text, question))
+    every, telling = (
+        placed(split_sentences(chunk.text)),
+        placed(sentences_without_instructions(chunk.text, question)),
+    )
     before = next((each for each in reversed(every) if each.end <= passage.start), None)
     after = next((each for each in every if each.start >= passage.end), None)
     return before if before in telling else None, after if after in telling else None

@@ -12,7 +12,7 @@ from rag.errors import StoreError
 from rag.retrieval._tuned import ACROSS, CANDIDATES
 from rag.retrieval.fusion import _by_id, fuse
 from rag.stores import Store
-from rag.text import passage, script, search_terms
+from rag.text import embedding_text, script, search_terms
 from rag.types import Chunk, Hit, Scored, Vector, Where
 
 _script = lru_cache(maxsize=1 << 14)(script)  # of what the embedder read, so that both judge alike
@@ -78,7 +78,7 @@ def _across(
     if isinstance(store, _KnowsScripts):
         latin = store.latin(ids)
     else:
-        latin = [_script(passage(chunks[i])) == "latin" for i in ids]
+        latin = [_script(embedding_text(chunks[i])) == "latin" for i in ids]
     return {
         i: ACROSS[asked] / scale for i, is_latin in zip(ids, latin, strict=True) if is_latin != (asked == "latin")
     }

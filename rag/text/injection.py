@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from rag.text import sentences
-from rag.text.sanitise import visible
+from rag.text import split_sentences
+from rag.text.sanitise import strip_invisible
 
-__all__ = ["is_order", "neutral", "told"]
+__all__ = ["is_instruction", "sanitise_for_model", "sentences_without_instructions"]
 
 _NAME = re.compile(r"\{([A-Z_]+)\}")
 
 
 @cache
-def _orders() -> re.Pattern[str]:
+def _instructions() -> re.Pattern[str]:
     """The phrases of `orders.toml` as one pattern."""
     known = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
@@ -47,19 +47,19 @@ _LINE = re.compile(r"\S[^\n]*(?<=\S)")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
 
-def is_order(text: str) -> bool:
+def is_instruction(text: str) -> bool:
     """Whether a sentence speaks to whoever answers, not to its reader."""
-    return bool(_orders().search(unicodedata.normalize("NFKC", visible(text))))
+    return bool(_instructions().search(unicodedata.normalize("NFKC", strip_invisible(text))))
 
 
-def told(text: str, question: str = "") -> list[tuple[int, int]]:
-    """The spans of the sentences of `text` that tell something, as `sentences` gives them.
+def sentences_without_instructions(text: str, question: str = "") -> list[tuple[int, int]]:
+    """The spans of the sentences of `text` that tell something, as `split_sentences` gives them.
 
     Left out: comments, orders to the model, and what follows an order in its paragraph. All are there
     where `question` itself is about such text.
     """
-    spans = sentences(text)
-    if _ABOUT.search(question) or (question and is_order(question)):
+    spans = split_sentences(text)
+    if _ABOUT.search(question) or (question and is_instruction(question)):
         return spans
     hidden = [match.span() for match in _comments(text)]
     ends = [match.start() for match in _PARAGRAPH.finditer(text)]
@@ -68,7 +68,7 @@ def told(text: str, question: str = "") -> list[tuple[int, int]]:
     for start, end in _lines(text, spans):
         if any(a < end and start < b for a, b in hidden):
             continue
-        if is_order(text[start:end]):
+        if is_instruction(text[start:end]):
             tainted = next((at for at in ends if at >= end), len(text))
         elif start >= tainted:
             found.append((start, end))
@@ -78,7 +78,7 @@ def told(text: str, question: str = "") -> list[tuple[int, int]]:
 def _lines(text: str, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """`spans`, those with an order in them line by line: a line before the order may tell something."""
     for start, end in spans:
-        lines = [m.span() for m in _LINE.finditer(text, start, end)] if is_order(text[start:end]) else []
+        lines = [m.span() for m in _LINE.finditer(text, start, end)] if is_instruction(text[start:end]) else []
         yield from lines or [(start, end)]
 
 
@@ -86,6 +86,6 @@ def _comments(text: str) -> list[re.Match[str]]:
     return list(_COMMENT.finditer(text)) if "-->" in text or "<!--" in text or "]: #" in text else []
 
 
-def neutral(text: str) -> str:
+def sanitise_for_model(text: str) -> str:
     """`text` as it may be put before a model: nothing invisible, and markers of chats taken apart."""
-    return _MARKERS.sub(lambda match: re.sub(r"[<>|｜\[\]/]", " ", match.group()).strip(), visible(text))
+    return _MARKERS.sub(lambda match: re.sub(r"[<>|｜\[\]/]", " ", match.group()).strip(), strip_invisible(text))

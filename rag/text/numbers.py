@@ -29,7 +29,7 @@ _ENGLISH |= {"twelfth": 12} | {word: i for word, i in _ONES.items() if word in _
 _ENGLISH_NUMBER = re.compile(rf"\b({'|'.join(_ENGLISH)})\b(?:[- ](?:({'|'.join(_ONES)})\b))?")
 
 
-def numbers(text: str) -> set[str]:
+def find_numbers(text: str) -> set[str]:
     """The numbers of `text` in digits: "1,200" is "1200", "thirty-six" and 三十六 are "36", "nineteenth" is "19".
 
     A bare "one" or 一 counts for nothing: it is an article as often as a number. A range ("9-18") is two numbers.
@@ -92,7 +92,7 @@ _AFTER = re.compile(
     r"\s*(?:" + "|".join(f"(?P<u{i}>{words})" for i, words in enumerate(_UNITS.values())) + r")(?![a-z])"
 )
 _FIGURE = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w]*\d)")
-_UNIT_WORDS = frozenset(re.findall(r"[a-z]+|[\u4e00-\u9fff]+", " ".join(_UNITS.values()))) | {
+UNIT_WORDS = frozenset(re.findall(r"[a-z]+|[\u4e00-\u9fff]+", " ".join(_UNITS.values()))) | {
     "working",
     "calendar",
 }
@@ -107,7 +107,7 @@ class Figure:
     unit: str
 
 
-def figures(text: str) -> list[Figure]:
+def find_figures(text: str) -> list[Figure]:
     """The figures of `text` in order, each with its unit."""
     plain = normalise(text)
     return [_figure(plain, match) for match in _FIGURE.finditer(plain)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["plain", "visible"]
+__all__ = ["sanitise_answer", "strip_invisible"]
 
 # Written, and not to be seen: soft hyphen, zero-width characters, overrides of the direction of writing,
 # invisible operators, the byte order mark, variation selectors of the second plane and "tag" characters.
@@ -33,21 +33,21 @@ _AUTOLINK = re.compile(r"<(?=(?:[a-z][a-z0-9+.-]{1,20}:|//|www\.))", re.IGNORECA
 _TRAILING = ".,;:!?*_~…"
 
 
-def visible(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """`text` without characters that no reader sees (zero-width, tags, overrides of direction)."""
     return _JOINERS.sub("", _UNSEEN.sub("", text))
 
 
-def plain(text: str, source: str = "") -> str:
+def sanitise_answer(text: str, source: str = "") -> str:
     """`text` of an answer as text alone: no image, no tag, and no link but those that stand in `source`.
 
     An image or a link with words of its own is taken apart to words and address. An address that
     `source`, the passage that is cited, does not hold, or that is an image's, loses its scheme, so that
     nothing makes a link of it: it can still be read.
     """
-    text = unicodedata.normalize("NFC", visible(text))
-    held = {_bare(match.group()) for match in _LINK.finditer(visible(source))}
-    held -= {_bare(match.group()) for match in _LINK.finditer(" ".join(_pictures(visible(source))))}
+    text = unicodedata.normalize("NFC", strip_invisible(text))
+    held = {_bare(match.group()) for match in _LINK.finditer(strip_invisible(source))}
+    held -= {_bare(match.group()) for match in _LINK.finditer(" ".join(_pictures(strip_invisible(source))))}
     text = _TAG.sub("‹", _AUTOLINK.sub("‹", text))
     text = _REFERENCE.sub(r"\1 =", _TARGET.sub("] (", _IMAGE.sub("[", text)))
     text = _SCRIPT.sub(lambda match: match.group().rstrip().removesuffix(":") + " ", text)
@@ -78,7 +78,7 @@ def _pictures(source: str) -> list[str]:
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-def clean(text: str) -> str:
+def well_formed(text: str) -> str:
     """`text` with lone surrogates, which no tokenizer takes, as U+FFFD."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
@@ -88,6 +88,6 @@ def sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def prose(sentence: str) -> str:
+def strip_list_markup(sentence: str) -> str:
     """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
     return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")

@@ -8,7 +8,7 @@ from typing import Literal
 
 # Written without spaces between words: Han, kana and (for its bigrams) Hangul.
 CJK = "\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_CJK_CHAR = re.compile(rf"[{CJK}]")
+CJK_CHAR = re.compile(rf"[{CJK}]")
 _NOT_LATIN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
 _FOREIGN_SHARE = 0.1  # more than this share of a text's letters not Latin: it is not for a Latin model
 
@@ -30,6 +30,6 @@ def language(text: str) -> Literal["zh", "en"]:
 
     A question such as "Vue 的 ref 怎么用？" has few Chinese characters and is Chinese all the same.
     """
-    cjk = len(_CJK_CHAR.findall(text))
+    cjk = len(CJK_CHAR.findall(text))
     words = len(re.findall(r"[A-Za-z]+", text))
     return "zh" if cjk > 0 and 2 * cjk >= words else "en"

@@ -17,7 +17,7 @@ _ABBREVIATION = re.compile(
 _TAIL = 12  # characters: longer than any abbreviation, so that a run of them takes linear time
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
+def split_sentences(text: str) -> list[tuple[int, int]]:
     """The half-open spans of the sentences of `text`, in order, white space around them left out."""
     spans: list[tuple[int, int]] = []
     start = 0

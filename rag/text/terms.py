@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 
 import Stemmer
 
-from rag.text.scripts import _CJK_CHAR, CJK, normalise
+from rag.text.scripts import CJK, CJK_CHAR, normalise
 from rag.types import Chunk
 
 TERMS = 2
@@ -20,7 +20,7 @@ TERMS = 2
 _RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*")
 
 
-def terms(text: str) -> list[str]:
+def split_terms(text: str) -> list[str]:
     """The lexical terms of `text`, in order: Latin words; characters and bigrams of Chinese (Japanese, Korean).
 
     Text is normalised by NFKC and case; an English possessive ('s) is dropped.
@@ -28,7 +28,7 @@ def terms(text: str) -> list[str]:
     found: list[str] = []
     for match in _RUNS.finditer(normalise(text)):
         run = match.group()
-        if _CJK_CHAR.match(run):
+        if CJK_CHAR.match(run):
             found.extend(run)
             found.extend(run[i : i + 2] for i in range(len(run) - 1))
         else:
@@ -36,7 +36,7 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def passage(chunk: Chunk) -> str:
+def embedding_text(chunk: Chunk) -> str:
     """What is embedded and searched for `chunk`: its heading path, then its text."""
     heading = " > ".join(chunk.heading)
     return f"{heading}\n{chunk.text}" if heading else chunk.text
@@ -66,13 +66,13 @@ def stem(term: str) -> str:
 
 
 def search_terms(text: str) -> list[str]:
-    """What `text` is searched by: its `terms`, each cut to its stem."""
-    return [stem(term) for term in terms(text)]
+    """What `text` is searched by: its `split_terms`, each cut to its stem."""
+    return [stem(term) for term in split_terms(text)]
 
 
 def chunk_terms(chunk: Chunk) -> list[str]:
     """The lexical terms that `chunk` is found by."""
-    return search_terms(passage(chunk))
+    return search_terms(embedding_text(chunk))
 
 
 _EMPTY_WORDS = frozenset(
@@ -88,8 +88,8 @@ _EMPTY_WORDS = frozenset(
 
 
 def content_terms(text: str) -> set[str]:
-    """The terms of `text` that carry its meaning: `terms` without the commonest function words."""
-    return set(terms(text)) - _EMPTY_WORDS
+    """The terms of `text` that carry its meaning: `split_terms` without the commonest function words."""
+    return set(split_terms(text)) - _EMPTY_WORDS
 
 
 def rarity(asked: Set[str], held: Sequence[Set[str]]) -> dict[str, float]:

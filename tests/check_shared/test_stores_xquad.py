@@ -16,7 +16,7 @@ from contracts.store import document
 from rag.embedders.hashed import HashedEmbedder
 from rag.stores import Store, open_store
 from rag.stores.copy import copy
-from rag.text import TERMS, passage, terms
+from rag.text import TERMS, embedding_text, split_terms
 from rag.types import Chunk, Manifest, Scored, Where
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stores"))
@@ -46,7 +46,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             for row in lines(name, "corpus.jsonl"):
                 source = f"{name}/{row['_id']}"
                 chunk = Chunk(source, row["text"], 0, len(row["text"]), heading=(row.get("title") or "-",))
-                writer.put(document(source), [chunk], embedder.embed_documents([passage(chunk)]))
+                writer.put(document(source), [chunk], embedder.embed_documents([embedding_text(chunk)]))
         writer.commit()
     yield store
     store.close()
@@ -91,7 +91,7 @@ def test_the_same_hits_in_the_same_order(exact: Store, remote: Store, where: Whe
     for name in SETS:
         questions = [row["text"] for row in lines(name, "queries.jsonl")][::12]
         for question, vector in zip(questions, embedder.embed_queries(questions), strict=True):
-            words = terms(question)
+            words = split_terms(question)
             same(exact, remote, exact.lexical(words, 20, where), remote.lexical(words, 20, where), 1e-5)
             same(exact, remote, exact.dense(vector, 20, where), remote.dense(vector, 20, where), 1e-3)
 

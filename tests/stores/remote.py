@@ -19,7 +19,7 @@ from rag.errors import IndexLocked, StoreError
 from rag.stores import Store, open_store
 from rag.stores.copy import copy
 from rag.stores.faiss.store import FaissStore
-from rag.text import TERMS, chunk_terms, terms
+from rag.text import TERMS, chunk_terms, split_terms
 from rag.types import Document, Manifest, Scored, Where
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ class RemoteContract(StoreContract):
         rng = np.random.default_rng(4)
         for i in range(40):
             text = chance.choice(every)
-            question = [*terms(text[: chance.randint(3, 60)]), "nowhere"]
+            question = [*split_terms(text[: chance.randint(3, 60)]), "nowhere"]
             where = [None, Where(source="en/*"), Where(source="*[02468].md"), Where(type="md")][i % 4]
             query = unit(rng.standard_normal(DIM))[0]
             for left, right in (

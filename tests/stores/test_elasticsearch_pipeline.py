@@ -21,7 +21,7 @@ from rag.embedders.hashed import HashedEmbedder
 from rag.embedders.in_store import PipelineEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, RagError, StoreError
 from rag.stores.elasticsearch.store import ElasticsearchStore
-from rag.text import passage
+from rag.text import embedding_text
 from rag.types import Vectors
 
 pytestmark = pytest.mark.stores
@@ -129,7 +129,7 @@ def test_nothing_is_embedded_twice(url: str, notes: Path, monkeypatch: pytest.Mo
         assert isinstance(rag.store, ElasticsearchStore)
         _, chunks, vectors = rag.store.rows("notes/office.md")
         assert len(chunks) > 0
-        made = rag.embedder.embed_documents([passage(chunk) for chunk in chunks])
+        made = rag.embedder.embed_documents([embedding_text(chunk) for chunk in chunks])
         assert np.sum(made * vectors, axis=1) == pytest.approx(np.ones(len(chunks)), abs=1e-3)
 
 
@@ -149,7 +149,7 @@ def test_a_pipeline_that_was_changed(url: str, pipeline: str, client: Elasticsea
     ("script", "said"),
     [
         ("ctx.vector = ctx.nothing.length()", "failed ("),
-        ("ctx.other = 1", "makes no field `vector` of `passage`"),
+        ("ctx.other = 1", "makes no field `vector` of `embedding_text`"),
         ("ctx.vector = [0.0, 0.0]", "made a vector of no length"),
     ],
 )

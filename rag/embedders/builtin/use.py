@@ -18,7 +18,7 @@ from rag.embedders.batches import batches, embed_each, fair_budget, padded
 from rag.embedders.builtin.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
 from rag.embedders.builtin.runtime import Array, Run, allowed_processors, on_all_processors, session
 from rag.errors import ModelError
-from rag.text.sanitise import clean
+from rag.text.sanitise import well_formed
 from rag.types import Vectors
 from rag.weights.cache import model_path, weights_hash
 
@@ -63,11 +63,11 @@ class USE:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, the two markers included, however long it is."""
-        return [len(ids) for ids in self._tokens([clean(text) for text in texts])]
+        return [len(ids) for ids in self._tokens([well_formed(text) for text in texts])]
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """``(n, 512) float32``, rows of unit length; what is beyond 512 tokens does not count."""
-        return embed_each([clean(text[:_MAX_CHARACTERS]) for text in texts], DIM, self._embed)
+        return embed_each([well_formed(text[:_MAX_CHARACTERS]) for text in texts], DIM, self._embed)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         encode = self._tokenizer.encode

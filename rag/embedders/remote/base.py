@@ -19,7 +19,7 @@ from rag.network.endpoint import Endpoint
 from rag.network.failures import failure, sentence
 from rag.network.retry import Patience, persist
 from rag.network.tokens import count, cut, encoding_for
-from rag.text.sanitise import clean
+from rag.text.sanitise import well_formed
 from rag.types import Vectors
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RemoteEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """As tiktoken counts them: exact for OpenAI's models, near the truth for others."""
-        return [count(self._encoding, text) for text in map(clean, texts)]
+        return [count(self._encoding, text) for text in map(well_formed, texts)]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Raises RequestFailed, an EmbedderError, when a request fails for good."""
@@ -208,7 +208,7 @@ class RemoteEmbedder:
 
     def _ready(self, text: str) -> tuple[str, int]:
         """`text` as it is sent, and its tokens."""
-        text = clean(text)
+        text = well_formed(text)
         if not text.strip():
             text = _NOTHING
         head, tokens = cut(self._encoding, text, self.limits.tokens)

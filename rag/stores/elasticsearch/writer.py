@@ -18,7 +18,7 @@ from rag.stores.elasticsearch.lease import Lease, leased
 from rag.stores.elasticsearch.mappings import chunk_index
 from rag.stores.elasticsearch.pipeline import definition
 from rag.stores.elasticsearch.queries import records
-from rag.text import chunk_terms, passage
+from rag.text import chunk_terms, embedding_text
 from rag.types import Chunk, Document, Manifest, Vectors
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class ElasticsearchWriter:
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`.
 
-        With a pipeline `vectors` are not looked at: the server makes them from the field `passage`.
+        With a pipeline `vectors` are not looked at: the server makes them from the field `embedding_text`.
         Raises StoreError for vectors of another shape or not of unit length, and for text that no
         file can hold; nothing has changed then.
         """
@@ -139,7 +139,9 @@ class ElasticsearchWriter:
             for i, chunk in enumerate(chunks):
                 fields = _fields(chunk, terms[i]) | common | {"kind": "chunk", "id": first + i}
                 if self._at.pipeline:
-                    self._send(f"c{first + i}", {**fields, "passage": passage(chunk)}, pipeline=self._at.pipeline)
+                    self._send(
+                        f"c{first + i}", {**fields, "passage": embedding_text(chunk)}, pipeline=self._at.pipeline
+                    )
                 else:
                     numbers = vectors[i].astype(float).round(_DECIMALS).tolist()
                     self._send(f"c{first + i}", {**fields, "vector": numbers})
@@ -280,7 +282,7 @@ class ElasticsearchWriter:
         if bare := self._client.count(index=self._state.index, query=query)["count"]:
             raise StoreError(
                 f"the ingest pipeline {self._at.pipeline} left {bare} chunks without a vector: "
-                "it must make the field `vector` of the field `passage`"
+                "it must make the field `vector` of the field `embedding_text`"
             )
 
 

@@ -22,7 +22,7 @@ from rag.stores.faiss.binary_index import BLOCK
 from rag.stores.faiss.exact_index import pack
 from rag.stores.faiss.postings import PostingsWriter
 from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, in_words
-from rag.text import chunk_terms, passage, script
+from rag.text import chunk_terms, embedding_text, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
 _LOCK = "writer.lock"
@@ -120,7 +120,7 @@ class SqliteWriter:
         self._check_vectors(document.source, len(chunks), vectors)
         terms = [chunk_terms(chunk) for chunk in chunks]
         lengths = np.array([len(each) for each in terms], "<u4").tobytes()
-        scripts = bytes(script(passage(chunk)) == "latin" for chunk in chunks)
+        scripts = bytes(script(embedding_text(chunk)) == "latin" for chunk in chunks)
         with self._step():
             self._delete(document.source)
             first = self._next
