@@ -8,7 +8,7 @@ from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.answering.answerer import Answerer, whole
+from rag.answering.answerer import Answerer, final_answer
 from rag.config import Settings, load_settings
 from rag.conversation.chat import Chat
 from rag.embedders import Embedder, load_embedder
@@ -111,7 +111,7 @@ class RAG:
 
     def ask(self, question: str, where: Where | None = None) -> Answer:
         """The answer that the documents support, or a refusal."""
-        return whole(self.stream(question, where))
+        return final_answer(self.stream(question, where))
 
     def stream(self, question: str, where: Where | None = None) -> Iterator[str | Answer]:
         """Pieces of the answer's text as they are found to be supported, then the `Answer`."""

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 
 from rag.embedders.hashed import HashedEmbedder
-from rag.grounding.confidence import Signs, confidence, lead, signs
-from rag.grounding.refusal import doubt
+from rag.grounding.confidence import AnswerabilityFeatures, confidence, extract_features, score_margin
+from rag.grounding.refusal import refusal_probability
 from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import search_terms
@@ -37,7 +37,7 @@ def passage(text: str, heading: tuple[str, ...] = ()) -> Passage:
 def test_doubt_is_the_weight_of_refusals_among_first_tokens(
     likeliest: dict[str, float], expected: float | None
 ) -> None:
-    assert doubt(likeliest, NONE) == (None if expected is None else pytest.approx(expected))
+    assert refusal_probability(likeliest, NONE) == (None if expected is None else pytest.approx(expected))
 
 
 class Rare:
@@ -50,11 +50,13 @@ class Rare:
         return [0.5 if term in self._common else 1.0 for term in terms]
 
 
-def seen(question: str, *texts: str, heading: tuple[str, ...] = (), common: Sequence[str] = ()) -> Signs:
+def seen(
+    question: str, *texts: str, heading: tuple[str, ...] = (), common: Sequence[str] = ()
+) -> AnswerabilityFeatures:
     """What is seen where each of `texts` is a hit and all of it is read."""
     passages = [passage(text, heading) for text in texts]
     found = [Hit(rank, 0.5, p.chunk) for rank, p in enumerate(passages, start=1)]
-    return signs(question, found, passages, HashedEmbedder(), cast(Store, Rare(*common)))
+    return extract_features(question, found, passages, HashedEmbedder(), cast(Store, Rare(*common)))
 
 
 QUESTION = "How long is the warranty of the Tern?"  # long, warranty, tern
@@ -96,7 +98,7 @@ def test_the_rarity_is_the_mean_of_the_questions_terms() -> None:
 
 
 def test_a_translated_question_needs_more() -> None:
-    found = Signs(0.5, 0.1, 1.2, 0.6, 0.2)
+    found = AnswerabilityFeatures(0.5, 0.1, 1.2, 0.6, 0.2)
     assert confidence(found, 0.1, "latin", translated=True) < confidence(found, 0.1, "latin")
 
 
@@ -115,21 +117,21 @@ def hits(*found: tuple[float, str]) -> list[Hit]:
 def test_the_lead_is_over_the_next_hit_that_has_little_to_do_with_the_question() -> None:
     question = "How long is the warranty of the Tern?"
     best = (0.5, "The warranty of the Tern is two years long.")
-    assert lead(question, hits(best, (0.42, "The Heron is heavy."))) == pytest.approx(0.08)
+    assert score_margin(question, hits(best, (0.42, "The Heron is heavy."))) == pytest.approx(0.08)
     copy = (0.49, "Long is the warranty, the Tern's, of two years.")
-    assert lead(question, hits(best, copy, (0.42, "The Heron is heavy."))) == pytest.approx(0.08)
+    assert score_margin(question, hits(best, copy, (0.42, "The Heron is heavy."))) == pytest.approx(0.08)
 
 
 def test_a_lead_is_bounded_and_nothing_to_compare_with_is_neither_good_nor_bad() -> None:
     question = "How long is the warranty of the Tern?"
     best = (0.9, "The warranty of the Tern is two years long.")
-    assert lead(question, hits(best, (0.1, "The Heron is heavy."))) == pytest.approx(0.15)
-    assert 0 < lead(question, hits(best)) < 0.15
-    assert lead(question, hits(best)) == lead(question, hits(best, best))
+    assert score_margin(question, hits(best, (0.1, "The Heron is heavy."))) == pytest.approx(0.15)
+    assert 0 < score_margin(question, hits(best)) < 0.15
+    assert score_margin(question, hits(best)) == score_margin(question, hits(best, best))
 
 
 def test_confidence_rises_with_what_was_found_and_falls_with_doubt() -> None:
-    found = Signs(0.3, 0.05, 0.9, 0.6, 0.5)
+    found = AnswerabilityFeatures(0.3, 0.05, 0.9, 0.6, 0.5)
     sure = confidence(found, 0.1, "latin")
     assert 0 < sure < 1
     better = {"lead": 0.15, "closeness": 1.4, "rarity": 0.7, "missing": 0.1}
@@ -137,5 +139,5 @@ def test_confidence_rises_with_what_was_found_and_falls_with_doubt() -> None:
         assert confidence(replace(found, **{name: value}), 0.1, "latin") > sure, name
     assert confidence(found, 0.9, "latin") < sure < confidence(found, 0.1, "other")
     assert 0 < confidence(found, 1.0, "latin") < sure < confidence(found, 0.0, "latin") < 1
-    across = Signs(0.3, 0.05, None, 0.6, 1.0)
+    across = AnswerabilityFeatures(0.3, 0.05, None, 0.6, 1.0)
     assert confidence(across, 0.9, "latin") < 0.5 < confidence(across, 0.01, "latin")

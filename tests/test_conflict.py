@@ -5,7 +5,7 @@ from __future__ import annotations
 from rag.text.find_numbers import find_figures
 
 from rag.grounding._tuned import DAY
-from rag.grounding.conflicts import contradiction, newer, settle
+from rag.grounding.conflicts import find_conflict, newer_edition, resolve_conflict
 from rag.types import Chunk, Document, Hit
 
 QUESTION = "How long is the warranty of the Tern?"
@@ -28,7 +28,7 @@ NEW = chunk("b.txt", "The warranty of the Tern lasts 36 months.")
 
 
 def figure(question: str, one: Chunk, *others: Chunk) -> str | None:
-    found = contradiction(question, one.text, one, one.start, one.end, hits(one, *others))
+    found = find_conflict(question, one.text, one, one.start, one.end, hits(one, *others))
     return found.figure if found else None
 
 
@@ -80,18 +80,21 @@ def test_the_thing_asked_for_is_told_by_its_number() -> None:
 
 def test_which_document_is_newer() -> None:
     documents = {"a.txt": document("a.txt", 9 * DAY), "b.txt": document("b.txt", 10 * DAY)}
-    assert newer(OLD, NEW, documents) is NEW
-    assert newer(OLD, NEW, documents | {"b.txt": document("b.txt", 9 * DAY + 5)}) is None
-    assert newer(OLD, NEW, documents | {"b.txt": document("b.txt", 0)}) is None
-    assert newer(OLD, NEW, {}) is None
+    assert newer_edition(OLD, NEW, documents) is NEW
+    assert newer_edition(OLD, NEW, documents | {"b.txt": document("b.txt", 9 * DAY + 5)}) is None
+    assert newer_edition(OLD, NEW, documents | {"b.txt": document("b.txt", 0)}) is None
+    assert newer_edition(OLD, NEW, {}) is None
     old, new = chunk("p-2022.md", "x"), chunk("p.md", "x", "Policy (2025)")
-    assert newer(new, old, {"p-2022.md": document("p-2022.md", 99 * DAY), "p.md": document("p.md", DAY)}) is new
+    assert (
+        newer_edition(new, old, {"p-2022.md": document("p-2022.md", 99 * DAY), "p.md": document("p.md", DAY)})
+        is new
+    )
 
 
 def told(
     claim: str, cited: Chunk, documents: dict[str, Document], question: str = QUESTION
 ) -> list[tuple[str, str]]:
-    said = settle(question, claim, cited, cited.start, cited.end, hits(OLD, NEW), lambda: documents)
+    said = resolve_conflict(question, claim, cited, cited.start, cited.end, hits(OLD, NEW), lambda: documents)
     return [(text, chunk.source) for text, chunk, _, _ in said]
 
 
@@ -114,7 +117,7 @@ def test_the_year_that_is_asked_for_decides() -> None:
     old = chunk("p-2022.md", "The limit in London is 130 pounds.")
     new = chunk("p-2025.md", "The limit in London is 175 pounds.")
     for cited in (old, new):
-        said = settle(
+        said = resolve_conflict(
             "What was the limit in London in 2022?", cited.text, cited, 0, cited.end, hits(old, new), dict
         )
         assert [(text, c.source) for text, c, _, _ in said] == [
@@ -124,9 +127,9 @@ def test_the_year_that_is_asked_for_decides() -> None:
 
 def test_the_conflict_is_named_in_the_language_of_the_question() -> None:
     old, new = chunk("a.md", "燕鸥的保修期为 24 个月。"), chunk("b.md", "燕鸥的保修期是 36 个月。")
-    said = settle("燕鸥的保修期是多久？", "24 个月", old, 0, old.end, hits(old, new), dict)
+    said = resolve_conflict("燕鸥的保修期是多久？", "24 个月", old, 0, old.end, hits(old, new), dict)
     assert [text for text, *_ in said] == ["24 个月", "文档之间有出入：b.md 写的是“36 个月”。"]
 
 
 def test_without_a_conflict_there_is_the_claim() -> None:
-    assert settle("?", "x", OLD, 0, 3, hits(OLD), dict) == [("x", OLD, 0, 3)]
+    assert resolve_conflict("?", "x", OLD, 0, 3, hits(OLD), dict) == [("x", OLD, 0, 3)]

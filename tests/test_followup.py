@@ -12,9 +12,18 @@ from conftest import ROOT
 
 from rag import RAG
 from rag.conversation.chat import Chat, rewrite
-from rag.conversation.followup import contextual, is_bare, keeps_to, leans, recent, searches, standalone, swapped
+from rag.conversation.followup import (
+    contextual,
+    followup_queries,
+    is_faithful_rewrite,
+    is_followup,
+    is_short,
+    recent_turns,
+    standalone,
+    swap_name,
+)
 from rag.llms import load_llm
-from rag.retrieval.fusion import together
+from rag.retrieval.fusion import merge_rankings
 from rag.types import Answer, Citation, Hit
 
 DIALOGUES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/dialogues.toml").read_text(encoding="utf-8"))[
@@ -37,7 +46,7 @@ SLICE = DIALOGUES[::11]
     ],
 )  # fmt: skip
 def test_questions_that_lean(question: str) -> None:
-    assert leans(question)
+    assert is_followup(question)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def test_questions_that_lean(question: str) -> None:
     ],
 )  # fmt: skip
 def test_questions_that_stand_alone(question: str) -> None:
-    assert not leans(question)
+    assert not is_followup(question)
 
 
 def turn(question: str, text: str, asked: str = "", heading: tuple[str, ...] = ()) -> Answer:
@@ -66,7 +75,7 @@ def turn(question: str, text: str, asked: str = "", heading: tuple[str, ...] = (
 def test_the_question_before_is_searched_too() -> None:
     history = [turn("How long is the warranty of the Wren?", "36 months")]
     assert contextual("And the Heron Pro?", history) == "How long is the warranty of the Wren? And the Heron Pro?"
-    assert searches("And the Heron Pro?", history, "How long is the warranty of the Heron Pro?") == [
+    assert followup_queries("And the Heron Pro?", history, "How long is the warranty of the Heron Pro?") == [
         "How long is the warranty of the Heron Pro?",
         "How long is the warranty of the Wren? And the Heron Pro?",
         "And the Heron Pro?",
@@ -76,7 +85,7 @@ def test_the_question_before_is_searched_too() -> None:
 def test_what_was_answered_is_searched_where_the_question_says_nothing() -> None:
     history = [turn("Which sizes are there?", "The D1 and the D2.", heading=("Cartridges",))]
     assert (
-        searches("The second one?", history)[-1]
+        followup_queries("The second one?", history)[-1]
         == "Which sizes are there? The D1 and the D2. Cartridges The second one?"
     )
 
@@ -102,10 +111,10 @@ def test_long_conversations_keep_their_beginning_and_their_last_question() -> No
 
 
 def test_short_questions_may_lean_unseen() -> None:
-    assert is_bare("Who pays for the carriage?")
-    assert is_bare("台面要能承重多少？")
-    assert not is_bare("How long is the warranty of the Tern machine?")
-    assert not is_bare("苍鹭 Pro 安装时台面要能承重多少公斤？")
+    assert is_short("Who pays for the carriage?")
+    assert is_short("台面要能承重多少？")
+    assert not is_short("How long is the warranty of the Tern machine?")
+    assert not is_short("苍鹭 Pro 安装时台面要能承重多少公斤？")
 
 
 @pytest.mark.parametrize(
@@ -120,25 +129,25 @@ def test_short_questions_may_lean_unseen() -> None:
 )
 def test_which_rewriting_keeps_to_the_conversation(rewritten: str, kept: bool) -> None:
     history = [turn("燕鸥 2 可以抵扣多少钱？", "600 元")]
-    assert keeps_to(rewritten, "燕鸥 1 呢？", history) == kept
+    assert is_faithful_rewrite(rewritten, "燕鸥 1 呢？", history) == kept
 
 
 def test_a_rewriting_must_name_what_was_meant() -> None:
     history = [turn("What is the Heron Pro?", "A machine for cafés.")]
     question = "How long is it covered by the warranty?"
-    assert not keeps_to("How long is the warranty covered?", question, history)
-    assert keeps_to("How long is the Heron Pro covered by the warranty?", question, history)
+    assert not is_faithful_rewrite("How long is the warranty covered?", question, history)
+    assert is_faithful_rewrite("How long is the Heron Pro covered by the warranty?", question, history)
     history = [turn("燕鸥 2 的零售价是多少？", "8,960 元")]
-    assert not keeps_to("经销商价是多少？", "经销商价呢？", history)
-    assert keeps_to("燕鸥 2 的经销商价是多少？", "经销商价呢？", history)
+    assert not is_faithful_rewrite("经销商价是多少？", "经销商价呢？", history)
+    assert is_faithful_rewrite("燕鸥 2 的经销商价是多少？", "经销商价呢？", history)
 
 
 def test_the_oldest_turns_are_left_out_first() -> None:
     history = [turn(f"Question {n}?", "word " * 8) for n in range(9)]
-    kept = recent(history, 40, lambda text: len(text.split()))
+    kept = recent_turns(history, 40, lambda text: len(text.split()))
     assert [line.split()[2] for line in kept] == ["6?", "7?", "8?"]
     assert "[1]" not in "".join(kept)
-    (cut,) = recent([turn("Why?", "word " * 500)], 40, lambda text: len(text.split()))
+    (cut,) = recent_turns([turn("Why?", "word " * 500)], 40, lambda text: len(text.split()))
     assert cut.startswith("Q: Why?\nA: word")
     assert len(cut.split()) <= 41
 
@@ -149,7 +158,7 @@ def test_the_oldest_turns_are_left_out_first() -> None:
 def history_of(dialogue: dict[str, Any]) -> list[Answer]:
     history: list[Answer] = []
     for question, text in dialogue["turns"]:
-        asked = standalone(question, history) if history and leans(question) else ""
+        asked = standalone(question, history) if history and is_followup(question) else ""
         history.append(turn(question, text, asked))
     return history
 
@@ -174,8 +183,8 @@ def found(rag: RAG, dialogue: dict[str, Any], rewritten: str = "") -> bool:
     question, k = dialogue["question"], rag.settings.top_k
     _, queries = chat._standalone(question)
     if rewritten:
-        queries = searches(question, chat.history, rewritten)
-    return right(together([rag.search(text, k) for text in queries or [question]], k), dialogue)
+        queries = followup_queries(question, chat.history, rewritten)
+    return right(merge_rankings([rag.search(text, k) for text in queries or [question]], k), dialogue)
 
 
 def test_the_dialogues_are_sound() -> None:
@@ -201,7 +210,9 @@ def by_model(rag: RAG, dialogues: list[dict[str, Any]]) -> float:
     llm = load_llm("local")
     assert llm is not None
     try:
-        said = [rewrite(llm, history_of(d), d["question"]) if leans(d["question"]) else "" for d in dialogues]
+        said = [
+            rewrite(llm, history_of(d), d["question"]) if is_followup(d["question"]) else "" for d in dialogues
+        ]
     finally:
         llm.close()
     taken = sum(map(bool, said)) / len(said)
@@ -240,4 +251,4 @@ def test_all_dialogues_with_the_models_rewriting(sample: RAG) -> None:
     ],
 )  # fmt: skip
 def test_a_name_alone_takes_the_place_of_the_name_before(before: str, question: str, asked: str) -> None:
-    assert swapped(question, [Answer(before, "36 months [1]", False)]) == asked
+    assert swap_name(question, [Answer(before, "36 months [1]", False)]) == asked

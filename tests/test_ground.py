@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rag.grounding.find_support import find_support
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.refusal import is_refusal
-from rag.grounding.support import support
 from rag.grounding.topic import on_topic
 from rag.retrieval.passages import Passage
 from rag.types import Chunk, Hit
@@ -31,7 +31,7 @@ def passages(*texts: str) -> list[Passage]:
 def quoted(
     claim: str, question: str = QUESTION, texts: tuple[str, ...] = (WARRANTY, PARKING, CHINESE)
 ) -> str | None:
-    found = support(claim, question, passages(*texts), HASHED)
+    found = find_support(claim, question, passages(*texts), HASHED)
     if found is None:
         return None
     assert 0 <= found.score <= 1
@@ -170,7 +170,7 @@ def test_across_languages() -> None:
     embedder = load_embedder("bilingual")
 
     def place(claim: str, question: str, text: str) -> str | None:
-        found = support(claim, question, passages(text), embedder)
+        found = find_support(claim, question, passages(text), embedder)
         return text[found.start - 100 : found.end - 100] if found else None
 
     returns = "收到商品后 30 天内可以退货。"

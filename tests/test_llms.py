@@ -23,7 +23,7 @@ from contracts.llm import CAPITAL, FORGED, SEA, STORY, LLMContract
 from pydantic import SecretStr
 from servers import LLAMA, running
 
-from rag.answering.grammar import in_a_row
+from rag.answering.grammar import verbatim_grammar
 from rag.errors import ConfigError, LLMError, ModelError
 from rag.llms import LLM, load_llm
 from rag.llms.local.engine import start
@@ -196,7 +196,9 @@ class TestLocalEngine:
     )
     def test_words_in_a_row_of_a_text(self, local: LocalLLM, text: str, question: str) -> None:
         asked = [Message("user", f"{text}\n{question}")]
-        said = "".join(p.text for p in local.stream(asked, max_tokens=40, grammar=in_a_row([text], question)))
+        said = "".join(
+            p.text for p in local.stream(asked, max_tokens=40, grammar=verbatim_grammar([text], question))
+        )
         assert said
         assert said in text
 

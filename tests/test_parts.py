@@ -7,7 +7,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 
-from rag.retrieval.split import MOST, parts
+from rag.retrieval.split import MOST, split_question
 
 QUESTIONS = tomllib.loads((ROOT / "data/questions.toml").read_text(encoding="utf-8"))["question"]
 
@@ -36,7 +36,7 @@ QUESTIONS = tomllib.loads((ROOT / "data/questions.toml").read_text(encoding="utf
     ],
 )  # fmt: skip
 def test_questions_of_several_parts(question: str, expected: list[str]) -> None:
-    assert parts(question) == expected
+    assert split_question(question) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_questions_of_several_parts(question: str, expected: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_questions_of_one_part(question: str) -> None:
-    assert parts(question) == [question]
+    assert split_question(question) == [question]
 
 
 def test_a_long_list_is_one_question() -> None:
     question = " ".join(f"Who is number {n}?" for n in range(MOST + 1))
-    assert parts(question) == [question]
+    assert split_question(question) == [question]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.grammar import in_a_row
+from rag.answering.grammar import verbatim_grammar
 from rag.answering.prompt import messages
 from rag.errors import ConfigError
 from rag.llms.prompts import render, turns
@@ -94,7 +94,7 @@ def test_turns_are_paragraphs_whatever_is_put_in() -> None:
 
 def test_a_grammar_of_words_in_a_row() -> None:
     """Ends where a word does; a sign that opens nothing neither begins nor ends it."""
-    assert in_a_row(['Par (about 1,200) is "it".'], "What is it?").splitlines() == [
+    assert verbatim_grammar(['Par (about 1,200) is "it".'], "What is it?").splitlines() == [
         "root ::= u0 | u2 | u3 | u5 | u7",
         'u0 ::= "Par" (" " u1)?',
         'u1 ::= "(" u2',
@@ -110,7 +110,7 @@ def test_a_grammar_of_words_in_a_row() -> None:
 
 
 def test_a_grammar_begins_with_none_of_the_questions_words() -> None:
-    begins = in_a_row(["Gurus control their disciples."], "Who do gurus control?").splitlines()[0]
+    begins = verbatim_grammar(["Gurus control their disciples."], "Who do gurus control?").splitlines()[0]
     assert begins == "root ::= u2 | u3"
-    assert in_a_row(["海水不蓝"], "海水不咸吗？").splitlines()[0] == "root ::= u1 | u2 | u3"
-    assert in_a_row(["Gurus control"], "Who do gurus control?") == ""
+    assert verbatim_grammar(["海水不蓝"], "海水不咸吗？").splitlines()[0] == "root ::= u1 | u2 | u3"
+    assert verbatim_grammar(["Gurus control"], "Who do gurus control?") == ""

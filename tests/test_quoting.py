@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.short import as_written, shortened
+from rag.answering.short import number_as_in_source, short_answer
 from rag.answering.wording import LONGEST, quotation, without_markers
 
 
@@ -43,7 +43,7 @@ from rag.answering.wording import LONGEST, quotation, without_markers
     ],
 )
 def test_what_the_question_says_is_left_out(claim: str, question: str, short: str) -> None:
-    assert shortened(claim, question) == short
+    assert short_answer(claim, question) == short
 
 
 def test_a_quotation_beside_few_words() -> None:
@@ -77,4 +77,4 @@ def test_markers() -> None:
     ],
 )
 def test_numbers_as_the_document_writes_them(claim: str, support: str, written: str) -> None:
-    assert as_written(claim, support) == written
+    assert number_as_in_source(claim, support) == written

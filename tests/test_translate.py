@@ -10,7 +10,7 @@ import pytest
 from scripted import ScriptedLLM
 
 from rag import RAG
-from rag.answering.translate import retold, translated
+from rag.answering.translate import translate_claim, translate_question
 from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.refusal import REFUSAL
 from rag.types import Answer
@@ -33,7 +33,7 @@ ENGLISH = "The museum opened in 1852. The director of the museum was Henry Cole.
     ],
 )
 def test_only_the_same_question_is_taken(question: str, said: str, taken: bool) -> None:
-    assert translated(question, ScriptedLLM(otherwise=said)) == (said.splitlines()[0] if taken else "")
+    assert translate_question(question, ScriptedLLM(otherwise=said)) == (said.splitlines()[0] if taken else "")
 
 
 class Alike(HashedEmbedder):
@@ -62,11 +62,11 @@ class Alike(HashedEmbedder):
 def test_an_answer_is_told_beside_the_words_of_the_document(
     claim: str, tongue: str, said: str, shown: str
 ) -> None:
-    assert retold(claim, tongue, ScriptedLLM(otherwise=said), Alike()) == shown
+    assert translate_claim(claim, tongue, ScriptedLLM(otherwise=said), Alike()) == shown
 
 
 def test_what_means_something_else_is_not_told() -> None:
-    assert retold("雨水", "en", ScriptedLLM(otherwise="a card"), HashedEmbedder()) == "雨水"
+    assert translate_claim("雨水", "en", ScriptedLLM(otherwise="a card"), HashedEmbedder()) == "雨水"
 
 
 def asked(question: str, script: Mapping[str, str], tmp_path: Path, name: str) -> tuple[Answer, ScriptedLLM]:

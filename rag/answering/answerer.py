@@ -9,28 +9,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.answering._tuned import FORCED, SURE
-from rag.answering.claims import _claims, _peeked
+from rag.answering.claims import peek, split_claims
 from rag.answering.draft import Draft
-from rag.answering.grammar import in_a_row
+from rag.answering.grammar import verbatim_grammar
 from rag.answering.overview import heading, line, overview
 from rag.answering.prompt import messages
-from rag.answering.translate import is_foreign, retold, translated
+from rag.answering.translate import is_foreign, translate_claim, translate_question
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import QuestionError
-from rag.grounding.confidence import confidence, floor, signs
-from rag.grounding.conflicts import settle
-from rag.grounding.refusal import _NONE, REFUSAL, SILENT, doubt, is_refusal
-from rag.grounding.support import support
+from rag.grounding.confidence import confidence, extract_features, min_score
+from rag.grounding.conflicts import resolve_conflict
+from rag.grounding.find_support import find_support
+from rag.grounding.refusal import NO_ANSWER, REFUSAL, SILENT, is_refusal, refusal_probability
 from rag.grounding.topic import on_topic
 from rag.llms import LLM, Piece
 from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, _is_local, reading
-from rag.retrieval.evidence import closest, select
-from rag.retrieval.fusion import together
+from rag.retrieval.evidence import closest_sentence, select_evidence
+from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.kinds import asks_for_sources
-from rag.retrieval.passages import Passage, in_context
+from rag.retrieval.passages import Passage, with_preceding_sentence
 from rag.retrieval.search import Weights, search
-from rag.retrieval.split import parts
+from rag.retrieval.split import split_question
 from rag.stores import Store
 from rag.text import language, script, split_sentences
 from rag.text.sanitise import sanitise_answer
@@ -55,7 +55,7 @@ class Answerer:
     def search(self, question: str, k: int, where: Where | None = None) -> list[Hit]:
         """The `k` best hits. Raises QuestionError for an empty or endless question."""
         weights = Weights(self.settings.dense_weight_latin, self.settings.dense_weight_other)
-        return search(self.store, self.embedder, checked(question), k, weights, where)
+        return search(self.store, self.embedder, validate_question(question), k, weights, where)
 
     def stream(
         self, question: str, where: Where | None = None, asked: str | None = None, context: Sequence[str] = ()
@@ -66,7 +66,7 @@ class Answerer:
         `question`, and searched unless `context` says what is.
         """
         began = time.perf_counter()
-        query = checked(asked or question)
+        query = validate_question(asked or question)
         model = self.llm.id if self.llm else "none"
         draft = Draft(question, model, began, asked="" if query == question.strip() else query)
         pieces = (
@@ -92,14 +92,16 @@ class Answerer:
 
     def _parts(self, draft: Draft, query: str, where: Where | None, context: Sequence[str]) -> Iterator[str]:
         """The answer to each part of a question, from what is found for it."""
-        asked = parts(query)
+        asked = split_question(query)
         silent: list[str] = []
         for i, part in enumerate(asked):
             about = [*context, *([part] if len(asked) > 1 or not context else []), *([query] if i else [])]
-            hits = together([self.search(text, self.settings.top_k, where) for text in about], self.settings.top_k)
+            hits = merge_rankings(
+                [self.search(text, self.settings.top_k, where) for text in about], self.settings.top_k
+            )
             put = self._in_their_language(part, hits) or part
             if put != part:
-                hits = together([hits, self.search(put, self.settings.top_k, where)], self.settings.top_k)
+                hits = merge_rankings([hits, self.search(put, self.settings.top_k, where)], self.settings.top_k)
             draft.found(hits)
             pieces = self._answer(draft, put, hits)
             first = next(pieces, "")
@@ -115,10 +117,10 @@ class Answerer:
         """`question` in the other language where the best of `hits` is; "" for a model that reads both well."""
         if self.llm is None or not _is_local(self.llm) or not self._found(hits) or not is_foreign(question, hits):
             return ""
-        return translated(question, self.llm)
+        return translate_question(question, self.llm)
 
     def _found(self, hits: Sequence[Hit]) -> bool:
-        return bool(hits) and hits[0].score >= floor(self.settings.strictness)
+        return bool(hits) and hits[0].score >= min_score(self.settings.strictness)
 
     def _answer(self, draft: Draft, query: str, hits: Sequence[Hit]) -> Iterator[str]:
         if not self._found(hits):
@@ -139,7 +141,7 @@ class Answerer:
             yield f"\n{sanitise_answer(line(entry), chunk.text)} [{n}]"
 
 
-def whole(pieces: Iterator[str | Answer]) -> Answer:
+def final_answer(pieces: Iterator[str | Answer]) -> Answer:
     """The `Answer` at the end of a stream."""
     *_, answer = pieces
     if not isinstance(answer, Answer):
@@ -147,7 +149,7 @@ def whole(pieces: Iterator[str | Answer]) -> Answer:
     return answer
 
 
-def checked(question: str) -> str:
+def validate_question(question: str) -> str:
     """`question` without the white space around it. Raises QuestionError where it cannot be asked."""
     text = question.strip()
     if not text:
@@ -173,13 +175,13 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     llm, settings = by.llm, by.settings
     assert llm is not None  # noqa: S101 - the caller has looked
     budget, within = reading(llm, settings.context_tokens)
-    passages = select(hits, question, by.embedder, budget, llm.count_tokens, within)
+    passages = select_evidence(hits, question, by.embedder, budget, llm.count_tokens, within)
     draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
     said = messages(question, passages, language(question))
-    stream, first = _peeked(llm.stream(said, max_tokens=settings.answer_tokens))
+    stream, first = peek(llm.stream(said, max_tokens=settings.answer_tokens))
     sure = 0.0
-    if (doubted := doubt(first.logprobs, _NONE)) is not None:
-        found = signs(question, hits, passages, by.embedder, by.store)
+    if (doubted := refusal_probability(first.logprobs, NO_ANSWER)) is not None:
+        found = extract_features(question, hits, passages, by.embedder, by.store)
         foreign = language(question) != language(draft.question)
         sure = confidence(found, doubted, script(question), foreign)
         draft.confidence = max(sure, draft.confidence or 0.0)
@@ -196,7 +198,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     if piece:
         yield piece
         yield from pieces
-    elif sure >= SURE and (best := closest(passages, question, by.embedder)):
+    elif sure >= SURE and (best := closest_sentence(passages, question, by.embedder)):
         yield draft.quote(best)
 
 
@@ -207,7 +209,7 @@ def _in_their_words(
 
     It shows by the first tokens: those that were tried ahead have no probabilities.
     """
-    grammar = in_a_row([p.text[a:b] for p in passages for a, b in split_sentences(p.text)], question)
+    grammar = verbatim_grammar([p.text[a:b] for p in passages for a, b in split_sentences(p.text)], question)
     pieces = list(llm.stream(said, max_tokens=most, grammar=grammar)) if grammar else []
     told = (p for p in pieces if p.text and p.logprobs)
     meant = all(math.exp(p.logprobs.get(p.text, -math.inf)) >= FORCED for p in told)
@@ -227,21 +229,21 @@ def _supported(
     local = _is_local(llm)
     enough = LOCAL_ENOUGH if local else REMOTE_ENOUGH
     tongue, said = language(draft.question), ""
-    for before, claim in _claims(draft, stream):
+    for before, claim in split_claims(draft, stream):
         if is_refusal(claim):
             draft.declined = True
             return
-        found = support(claim, question, passages, by.embedder)
+        found = find_support(claim, question, passages, by.embedder)
         if found is None:
             log.debug("left out, since no passage says so: %s", claim)
             continue
         cited = passages[found.passage].chunk
-        told = settle(question, claim, cited, found.start, found.end, hits, by.store.documents)
+        told = resolve_conflict(question, claim, cited, found.start, found.end, hits, by.store.documents)
         draft.in_short(question, *told[0])
         for text, chunk, start, end in told:
-            words = text if language(question) == tongue else retold(text, tongue, llm, by.embedder)
+            words = text if language(question) == tongue else translate_claim(text, tongue, llm, by.embedder)
             place = Passage(chunk, start, end)
-            place = in_context(place, question) if local else place
+            place = with_preceding_sentence(place, question) if local else place
             quoted = draft.say(words, place, enough if text == claim else 0.0)
             yield f"{(before or ' ') if said else ''}{quoted}"
             said = text

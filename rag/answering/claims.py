@@ -12,7 +12,7 @@ from rag.text import split_sentences
 from rag.types import Usage
 
 
-def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
+def peek(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
     """`stream` as it was, and its first piece with text or probabilities (an empty one where there is none)."""
     before: list[Piece] = []
     for piece in stream:
@@ -22,7 +22,7 @@ def _peeked(stream: Iterator[Piece]) -> tuple[Iterator[Piece], Piece]:
     return chain(before, stream), before[-1] if before else Piece("", {})
 
 
-def _claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
+def split_claims(draft: Draft, stream: Iterator[Piece]) -> Iterator[tuple[str, str]]:
     """The sentences of a model's answer as they are finished, each with the white space before it."""
     buffer = ""
     for piece in stream:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from rag.answering.short import as_written, shortened
+from rag.answering.short import number_as_in_source, short_answer
 from rag.answering.wording import in_quotes, quotation, without_markers
-from rag.retrieval.fusion import together
+from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
 from rag.text.sanitise import sanitise_answer
 from rag.types import Answer, Chunk, Citation, Hit, Usage
@@ -34,7 +34,7 @@ class Draft:
     def found(self, hits: Sequence[Hit]) -> None:
         """Keep what a search found; several searches are ranked together."""
         self.timings.setdefault("search", time.perf_counter() - self.began)
-        self.hits = together([self.hits, hits], len(self.hits) + len(hits)) if self.hits else list(hits)
+        self.hits = merge_rankings([self.hits, hits], len(self.hits) + len(hits)) if self.hits else list(hits)
 
     def cite(self, passage: Passage, start: int, end: int) -> int:
         """The number of the citation for ``[start, end)`` of `passage`'s page, a new one where there is none."""
@@ -62,8 +62,8 @@ class Draft:
 
     def in_short(self, question: str, text: str, chunk: Chunk, start: int, end: int) -> None:
         """Keep what is said in the fewest words, numbers as the document writes them."""
-        written = as_written(text, chunk.text[start - chunk.start : end - chunk.start])
-        self.words.append(shortened(sanitise_answer(written, chunk.text), question))
+        written = number_as_in_source(text, chunk.text[start - chunk.start : end - chunk.start])
+        self.words.append(short_answer(sanitise_answer(written, chunk.text), question))
 
     def finish(self) -> Answer:
         self.timings["total"] = time.perf_counter() - self.began

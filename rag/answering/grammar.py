@@ -13,7 +13,7 @@ _UNIT = re.compile(rf"[{CJK}]|[^\W_{CJK}]+(?:[.,:/'’-][^\W_{CJK}]+)*|\S")
 _OPENS, _CLOSES = "“‘「『《$£€¥", "\"”’'」』》)]%°"
 
 
-def in_a_row(texts: Iterable[str], question: str) -> str:
+def verbatim_grammar(texts: Iterable[str], question: str) -> str:
     """A GBNF grammar of what stands in a row in one of `texts`: whole words, or Chinese characters.
 
     It does not begin with the question's own words. "" where nothing is left.

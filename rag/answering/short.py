@@ -13,7 +13,7 @@ _ASIDE = re.compile(r"\s*[(（][^()（）]*[)）]$")
 _LINK_ZH = re.compile(r"^[，,：:\s]*(?:的?[是为]|了)?[，,：:\s]*")
 
 
-def shortened(claim: str, question: str) -> str:
+def short_answer(claim: str, question: str) -> str:
     """`claim` without what `question` says itself: the rest of its sentence, the kind of thing that it asks for.
 
     A Chinese question is a statement with a gap, and an answer stands where the question's word stands: to
@@ -87,7 +87,7 @@ _DIGITS = re.compile(r"(?<![\w.,])\d+(?:st|nd|rd|th)?(?![\w]|[.,]\d)")
 _SPELLED = re.compile(r"[A-Za-z]+(?:-[a-z]+)?|[零〇一二两三四五六七八九十百千万亿]+")
 
 
-def as_written(claim: str, support: str) -> str:
+def number_as_in_source(claim: str, support: str) -> str:
     """`claim` with its numbers in words where `support` has them so and not in digits ("4" as "four")."""
 
     def word(match: re.Match[str]) -> str:

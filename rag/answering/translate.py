@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from rag.embedders import Embedder
-from rag.grounding.support import means
+from rag.grounding.find_support import same_meaning
 from rag.llms import LLM
 from rag.llms.prompts import reply, turns
 from rag.retrieval.question import ASKS_FOR
@@ -19,7 +19,7 @@ from rag.text import find_numbers, language
 from rag.text.injection import sanitise_for_model
 from rag.types import Hit
 
-__all__ = ["is_foreign", "retold", "translated"]
+__all__ = ["is_foreign", "translate_claim", "translate_question"]
 
 _LONGEST = 96  # tokens of a translation
 
@@ -31,7 +31,7 @@ def is_foreign(question: str, hits: Sequence[Hit]) -> bool:
     return language(hits[0].chunk.text) != language(question)
 
 
-def translated(question: str, llm: LLM) -> str:
+def translate_question(question: str, llm: LLM) -> str:
     """`question` in the other language, Chinese or English; "" where the model writes no such question."""
     said = reply(llm, turns(f"translate.{language(question)}", question=question), _LONGEST)
     asks = said.endswith(("?", "？")) and bool(ASKS_FOR.search(said)) >= bool(ASKS_FOR.search(question))
@@ -41,7 +41,7 @@ def translated(question: str, llm: LLM) -> str:
     return ""
 
 
-def retold(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
+def translate_claim(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
     """`claim`, an answer in a document's language, in `tongue`, its own words in brackets behind.
 
     `claim` alone where it is in `tongue`, a number or a name in Latin letters, and where the model's words do not
@@ -54,7 +54,7 @@ def retold(claim: str, tongue: str, llm: LLM, embedder: Embedder) -> str:
         said
         and language(said) == tongue
         and find_numbers(said) == find_numbers(claim)
-        and means(said, claim, embedder)
+        and same_meaning(said, claim, embedder)
     ):
         return f"{said} ({claim})" if tongue == "en" else f"{said}（{claim}）"
     log.debug("translation not taken: %s", said)

@@ -112,10 +112,10 @@ def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | An
 
 def _checked(question: str) -> str:
     """`question`, found fit to be asked before any model is loaded. Raises QuestionError."""
-    from rag.answering.answerer import checked
+    from rag.answering.answerer import validate_question
 
     # In a locale without Chinese (LC_ALL=C), Python hands on an argument's bytes undecoded.
-    return checked(os.fsencode(question).decode("utf-8", "replace"))
+    return validate_question(os.fsencode(question).decode("utf-8", "replace"))
 
 
 def _where(source: str | None, kind: str | None, page: str | None) -> Where | None:

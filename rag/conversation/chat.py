@@ -6,8 +6,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.answering.answerer import Answerer, whole
-from rag.conversation.followup import is_bare, keeps_to, leans, recent, searches, standalone, swapped
+from rag.answering.answerer import Answerer, final_answer
+from rag.conversation.followup import (
+    followup_queries,
+    is_faithful_rewrite,
+    is_followup,
+    is_short,
+    recent_turns,
+    standalone,
+    swap_name,
+)
 from rag.llms import LLM
 from rag.llms.profile import LOCAL_HISTORY, REMOTE_HISTORY
 from rag.llms.prompts import render, reply
@@ -33,7 +41,7 @@ class Chat:
 
     def ask(self, question: str) -> Answer:
         """The answer to `question`, read in the light of the turns before it."""
-        return whole(self.stream(question))
+        return final_answer(self.stream(question))
 
     def stream(self, question: str) -> Iterator[str | Answer]:
         """Pieces of the answer's text, then the `Answer`; its `asked` is the rewritten question."""
@@ -51,25 +59,25 @@ class Chat:
         """The question as it is put to the model, and what is searched in its place (nothing: itself)."""
         if not self.history or not question.strip():
             return question, ()
-        if not leans(question):
-            return question, searches(question, self.history, question) if is_bare(question) else ()
-        rewritten = swapped(question, self.history)
+        if not is_followup(question):
+            return question, followup_queries(question, self.history, question) if is_short(question) else ()
+        rewritten = swap_name(question, self.history)
         if not rewritten and self.answerer.llm:
             rewritten = rewrite(self.answerer.llm, self.history, question)
-        return rewritten or standalone(question, self.history), searches(question, self.history, rewritten)
+        return rewritten or standalone(question, self.history), followup_queries(question, self.history, rewritten)
 
 
 def rewrite(llm: LLM, history: Sequence[Answer], question: str) -> str:
     """`question` as one that stands alone, by the model; "" where it does not keep to the conversation."""
     tongue = language(question)
     budget = LOCAL_HISTORY if llm.id.startswith("local:") else REMOTE_HISTORY
-    turns = sanitise_for_model("\n".join(recent(history, budget, llm.count_tokens)))
+    turns = sanitise_for_model("\n".join(recent_turns(history, budget, llm.count_tokens)))
     said = [
         Message("system", render(f"rewrite.{tongue}")),
         Message("user", render(f"turns.{tongue}", turns=turns, question=question)),
     ]
     line = reply(llm, said, _LONGEST).strip('"“”')
-    if line and keeps_to(line, question, history):
+    if line and is_faithful_rewrite(line, question, history):
         return line
     log.debug("rewriting not taken: %s", line)
     return ""

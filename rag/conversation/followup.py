@@ -12,7 +12,16 @@ from collections.abc import Callable, Sequence
 from rag.text import content_terms, find_numbers, language, normalise, split_terms
 from rag.types import Answer
 
-__all__ = ["contextual", "is_bare", "keeps_to", "leans", "recent", "searches", "standalone", "swapped"]
+__all__ = [
+    "contextual",
+    "is_short",
+    "is_faithful_rewrite",
+    "is_followup",
+    "recent_turns",
+    "followup_queries",
+    "standalone",
+    "swap_name",
+]
 
 _CITED = re.compile(r" ?\[\d+\]")
 _CJK = re.compile(r"[\u4e00-\u9fff]")
@@ -66,7 +75,7 @@ _VERBS_ZH = re.compile(
 )
 
 
-def leans(question: str) -> bool:
+def is_followup(question: str) -> bool:
     """Whether a question seems to lean on what was said before ("and that one?", "那第二个呢？")."""
     text = question.strip()
     return _leans_zh(text) if _CJK.search(text) else _leans_en(text)
@@ -95,7 +104,7 @@ def _said(text: str) -> list[str]:
     return [term for term in split_terms(text) if term in kept and term not in ("must", "shall", "ok", "okay")]
 
 
-def is_bare(question: str) -> bool:
+def is_short(question: str) -> bool:
     """Whether a question is so short that it may lean unseen ("Who pays for it all?", "要能承重多少？")."""
     return len(_EMPTY_ZH.sub("", question)) <= 8 if _CJK.search(question) else len(_said(question)) <= 2
 
@@ -110,7 +119,7 @@ _NAME = re.compile(r"\b[A-Z][\w.+-]*(?:\s+[A-Z0-9][\w.+-]*)*")
 _NAME_ZH = re.compile(r"[A-Z][A-Za-z0-9.+-]*(?:\s+[A-Z0-9][A-Za-z0-9.+-]*)*")
 
 
-def swapped(question: str, history: Sequence[Answer]) -> str:
+def swap_name(question: str, history: Sequence[Answer]) -> str:
     """The question before with the name of this one, where this is but a name ("And the Heron Pro?").
 
     "" where it is more than that, or where the question before has no name or several that may be meant.
@@ -136,7 +145,7 @@ def standalone(question: str, history: Sequence[Answer]) -> str:
     return f"{question.strip()} (asked after: {before})"
 
 
-def searches(question: str, history: Sequence[Answer], rewritten: str = "") -> list[str]:
+def followup_queries(question: str, history: Sequence[Answer], rewritten: str = "") -> list[str]:
     """What is searched for a question that leans, or may: the hits of all are taken in turn.
 
     The question before with this one; a model's rewriting; the question alone, where it has words of its
@@ -181,7 +190,7 @@ def _said_in(turn: Answer) -> str:
     return turn.short or _CITED.sub("", turn.text)
 
 
-def keeps_to(rewritten: str, question: str, history: Sequence[Answer]) -> bool:
+def is_faithful_rewrite(rewritten: str, question: str, history: Sequence[Answer]) -> bool:
     """Whether a model's rewriting keeps what `question` asks and adds only what the conversation said."""
     said = [part for turn in history for part in (turn.question, turn.asked, _said_in(turn))]
     said += [title for turn in history for citation in turn.citations for title in citation.heading]
@@ -190,7 +199,7 @@ def keeps_to(rewritten: str, question: str, history: Sequence[Answer]) -> bool:
     before = {normalise(text).strip(" ?？。.") for turn in history for text in (turn.question, turn.asked)}
     return (
         language(rewritten) == language(question)
-        and not leans(rewritten)
+        and not is_followup(rewritten)
         and normalise(rewritten).strip(" ?？。.") not in before
         and find_numbers(question) <= find_numbers(rewritten)
         and len(own & new) >= 0.8 * len(own)
@@ -210,7 +219,7 @@ def _pieces(text: str) -> set[str]:
     return {term for term in content_terms(text) if not _CJK.match(term) or len(term) == 1}
 
 
-def recent(history: Sequence[Answer], budget: int, count: Callable[[str], int]) -> list[str]:
+def recent_turns(history: Sequence[Answer], budget: int, count: Callable[[str], int]) -> list[str]:
     """The last turns, oldest first, in `budget` tokens as `count` counts them: the oldest are left out first.
 
     The last turn is always there; where it is too long by itself, its answer is cut.

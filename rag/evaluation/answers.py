@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from rag.answering.answerer import Answerer, whole
+from rag.answering.answerer import Answerer, final_answer
 from rag.evaluation.beir import Beir
 from rag.evaluation.metrics import contains, exact_match, f1
 from rag.llms import LLM
@@ -79,7 +79,7 @@ def run(
     ask: Callable[[Answerer, str], Answer] | None = None,
 ) -> Iterator[Case]:
     """Each query twice: with all documents, and with its relevant ones hidden."""
-    ask = ask or (lambda answerer, question: whole(answerer.stream(question)))
+    ask = ask or (lambda answerer, question: final_answer(answerer.stream(question)))
     for query in queries:
         relevant = frozenset(beir.relevance[query["_id"]])
         yield _case(query, relevant, False, ask(answerer, query["text"]))

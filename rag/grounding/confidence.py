@@ -29,33 +29,33 @@ from rag.stores import Store
 from rag.text import content_terms, embedding_text, script, split_sentences, stem
 from rag.types import Hit
 
-__all__ = ["Signs", "confidence", "floor", "lead", "signs"]
+__all__ = ["AnswerabilityFeatures", "confidence", "min_score", "score_margin", "extract_features"]
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class AnswerabilityFeatures:
     """What a search says of whether the documents answer.
 
-    `score` is the best hit's, `lead` how far it stands out. `closeness` is how much of the question one sentence
+    `score` is the best hit's, `score_margin` how far it stands out. `closeness` is how much of the question one sentence
     has, by meaning and by words, in [-1, 2]; None where no passage is in the question's script. `rarity` is the
     mean of its terms' in [0, 1], and `missing` the share of that which no single chunk has.
     """
 
     score: float
-    lead: float
+    score_margin: float
     closeness: float | None
     rarity: float
     missing: float
 
 
-def floor(strictness: float) -> float:
+def min_score(strictness: float) -> float:
     """The score that the best hit must reach for the model to be asked at all, whatever it would say."""
     return 0.2 * strictness
 
 
-def signs(
+def extract_features(
     question: str, hits: Sequence[Hit], passages: Sequence[Passage], embedder: Embedder, store: Store
-) -> Signs:
+) -> AnswerabilityFeatures:
     """What `hits`, at least one, and the `passages` taken from them say.
 
     A rare term counts for more: where the documents have a question's common words alone, they do not answer it.
@@ -66,10 +66,10 @@ def signs(
     foreign = passages and all(script(p.text) != script(question) for p in passages)
     close = None if foreign else _closeness(question, passages, embedder, weights)
     rarity = sum(weights.values()) / max(len(weights), 1)
-    return Signs(hits[0].score, lead(question, hits), close, rarity, 1 - held)
+    return AnswerabilityFeatures(hits[0].score, score_margin(question, hits), close, rarity, 1 - held)
 
 
-def confidence(found: Signs, doubted: float, written: str, translated: bool = False) -> float:
+def confidence(found: AnswerabilityFeatures, doubted: float, written: str, translated: bool = False) -> float:
     """The probability in [0, 1] that the documents answer.
 
     `doubted` is what `doubt` says, and `written` the question's `script`; `translated` is one that was asked in
@@ -84,7 +84,7 @@ def confidence(found: Signs, doubted: float, written: str, translated: bool = Fa
     return _logistic(bias + near + DOUBT * odds)
 
 
-def lead(question: str, hits: Sequence[Hit]) -> float:
+def score_margin(question: str, hits: Sequence[Hit]) -> float:
     """How far the best hit's score is above that of the next which has little to do with `question`, in [0, 0.15].
 
     What answers a question stands out from the rest of a folder; where nothing answers, the best hit is one of

@@ -13,10 +13,10 @@ from rag.text.find_numbers import UNIT_WORDS, Figure, find_figures
 from rag.text.sanitise import strip_list_markup
 from rag.types import Chunk, Document, Hit
 
-__all__ = ["Conflict", "contradiction", "newer", "settle"]
+__all__ = ["Conflict", "find_conflict", "newer_edition", "resolve_conflict"]
 
 
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Conflict:
     instead_of: str
 
 
-def contradiction(
+def find_conflict(
     question: str, claim: str, cited: Chunk, start: int, end: int, hits: Sequence[Hit]
 ) -> Conflict | None:
     """The best hit of another source that says of the same thing another figure than `claim`, or None.
@@ -94,10 +94,10 @@ def _terms(text: str) -> set[str]:
 
 def _sort(figure: Figure) -> str:
     """A year is compared with years alone."""
-    return "year" if not figure.unit and _YEAR.fullmatch(figure.value) else ""
+    return "year" if not figure.unit and YEAR.fullmatch(figure.value) else ""
 
 
-def newer(one: Chunk, two: Chunk, documents: Mapping[str, Document]) -> Chunk | None:
+def newer_edition(one: Chunk, two: Chunk, documents: Mapping[str, Document]) -> Chunk | None:
     """Which of two passages stands in the newer document; None where nothing tells.
 
     A year in the name or the title of both decides ("policy-2022", "Policy (2025)"), else the time of
@@ -114,16 +114,16 @@ def newer(one: Chunk, two: Chunk, documents: Mapping[str, Document]) -> Chunk | 
 
 def _asked_for(question: str, one: Chunk, two: Chunk) -> Chunk | None:
     """The passage whose edition `question` names by its year, where only one is of that year."""
-    years = set(_YEAR.findall(question))
+    years = set(YEAR.findall(question))
     named = [chunk for chunk in (one, two) if years & set(_years(chunk))]
     return named[0] if len(named) == 1 else None
 
 
 def _years(chunk: Chunk) -> list[str]:
-    return _YEAR.findall(" ".join((PurePosixPath(chunk.source).name, *chunk.heading[:1])))
+    return YEAR.findall(" ".join((PurePosixPath(chunk.source).name, *chunk.heading[:1])))
 
 
-def settle(
+def resolve_conflict(
     question: str,
     claim: str,
     cited: Chunk,
@@ -138,14 +138,14 @@ def settle(
     known. Where the question names the year of one of them, that one alone.
     """
     held = (claim, cited, start, end)
-    conflict = contradiction(question, claim, cited, start, end, hits)
+    conflict = find_conflict(question, claim, cited, start, end, hits)
     if conflict is None:
         return [held]
     place = (conflict.chunk, conflict.start, conflict.end)
     quote = conflict.chunk.text[conflict.start - conflict.chunk.start : conflict.end - conflict.chunk.start]
     if (edition := _asked_for(question, cited, conflict.chunk)) is not None:
         return [held] if edition is cited else [(strip_list_markup(quote), *place)]
-    newest = newer(cited, conflict.chunk, documents())
+    newest = newer_edition(cited, conflict.chunk, documents())
     tongue = language(question)
     if newest is conflict.chunk:
         older = _statement(tongue, cited, conflict.instead_of, "older")

@@ -22,7 +22,7 @@ def is_refusal(text: str) -> bool:
     return not text.strip() or bool(_REFUSALS.match(normalise(text)))
 
 
-def doubt(likeliest: Mapping[str, float], refusals: tuple[str, ...]) -> float | None:
+def refusal_probability(likeliest: Mapping[str, float], refusals: tuple[str, ...]) -> float | None:
     """The probability that an answer begins as one of `refusals` (upper case), None where `likeliest` is empty.
 
     `likeliest` maps the likeliest first tokens to their natural-log probabilities. A token counts that is
@@ -46,4 +46,4 @@ SILENT = {
     "en": "The documents do not answer this part: “{part}”",
     "zh": "文档没有回答这一部分：“{part}”",
 }
-_NONE = ("NONE", "无")  # what the prompts ask for where the passages do not answer
+NO_ANSWER = ("NONE", "无")  # what the prompts ask for where the passages do not answer

@@ -15,7 +15,7 @@ from rag.text import content_terms, find_numbers, language, normalise, script, s
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
 )
-_YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
+YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
 _OFFERS = r"\b(?:or|and|between|than)\b|还是|或|和|与|跟|及|、|比"
 
 
@@ -29,7 +29,7 @@ class Support:
     score: float
 
 
-def support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:
+def find_support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:
     """The shortest place among `passages` that says `claim` in answer to `question`, or None."""
     statement = _YES_NO.sub("", claim, count=1)
     if not content_terms(statement):
@@ -59,7 +59,7 @@ def _to_the_point(question: str, passage: Passage, embedder: Embedder) -> bool:
     """Whether a passage has to do with `question`: a term in common (headings count), or its meaning."""
     if content_terms(question) & content_terms(" ".join((*passage.chunk.heading, passage.text))):
         return True
-    return means(passage.text, question, embedder)
+    return same_meaning(passage.text, question, embedder)
 
 
 _RULE = re.compile(r"\|[\s:|-]+$")
@@ -145,7 +145,7 @@ def _windows(text: str) -> list[tuple[int, int, int]]:
     ]
 
 
-def means(one: str, other: str, embedder: Embedder) -> bool:
+def same_meaning(one: str, other: str, embedder: Embedder) -> bool:
     """Whether a text means what `other`, of another language, does, as far as the embedder tells."""
     return float(embedder.embed_documents([one])[0] @ embedder.embed_queries([other])[0]) >= CROSS_COSINE
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rag.grounding._tuned import ON_TOPIC
-from rag.grounding.support import _YEAR
+from rag.grounding.find_support import YEAR
 from rag.retrieval.passages import Passage
 from rag.text import content_terms, rarity, script
 from rag.text import passage as passage_text
@@ -50,5 +50,5 @@ def _of_another_number(question: str, chunk: Chunk) -> bool:
         re.search(rf"{re.escape(name)}[ -]?\d", text, re.IGNORECASE)
         and not re.search(rf"{re.escape(name)}[ -]?(?:{_LISTED})*{re.escape(n)}(?!\d)", text, re.IGNORECASE)
         for name, n in _NAMED.findall(question)
-        if content_terms(name) and not _YEAR.fullmatch(n)
+        if content_terms(name) and not YEAR.fullmatch(n)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CANDIDATES = 100
 """How many chunks each side of the search brings, at least."""
-ACROSS = {"latin": 0.8, "other": 0.55}
+CROSS_SCRIPT_WEIGHT = {"latin": 0.8, "other": 0.55}
 """The cosine's weight for a chunk in another script, by the question's: no words are shared, so meaning is all
 there is. An embedder whose cosines are smaller there says by how much (`cross_script`), and is made up for.
 Chosen on English and Chinese paragraphs in one index: what is in the question's own language loses nothing."""

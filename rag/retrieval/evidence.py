@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rag.embedders import Embedder
 from rag.retrieval._tuned import BESIDE, CHUNK, EXPLAINS, MEANING, MOST_SENTENCES, WORDS
-from rag.retrieval.passages import Passage, _between_neighbours
+from rag.retrieval.passages import Passage, between_neighbours
 from rag.text import content_terms, embedding_text, rarity, split_sentences
 from rag.text.injection import sentences_without_instructions
 from rag.types import Chunk, Hit
@@ -23,7 +23,7 @@ class _Sentence:
     text: str
 
 
-def select(
+def select_evidence(
     hits: Sequence[Hit],
     question: str,
     embedder: Embedder,
@@ -46,7 +46,7 @@ def select(
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
-def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> Passage | None:
+def closest_sentence(passages: Sequence[Passage], question: str, embedder: Embedder) -> Passage | None:
     """The sentence of `passages` that is likest to `question`, between its neighbours in the chunk; None of none.
 
     What is likest is often the question's own words said again, and the answer stands beside it.
@@ -55,7 +55,7 @@ def closest(passages: Sequence[Passage], question: str, embedder: Embedder) -> P
     texts = [each.text for each in pool]
     scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
     best = max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
-    return best and _between_neighbours(best, question)
+    return best and between_neighbours(best, question)
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:

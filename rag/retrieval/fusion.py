@@ -8,7 +8,7 @@ from dataclasses import replace
 from rag.types import Hit, Scored
 
 
-def together(searches: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
+def merge_rankings(searches: Sequence[Sequence[Hit]], k: int) -> list[Hit]:
     """The `k` best hits of several searches, each giving its best in turn, best score first.
 
     A chunk that several searches found keeps its best score.
@@ -42,7 +42,7 @@ def fuse(
     one side did not return scores there as its last candidate did, or 0 where that side returned
     all it had: no more than the truth, since a side returns its `n` best.
     """
-    cosine, bm25 = _by_id(dense), _by_id(lexical)
+    cosine, bm25 = scores_by_id(dense), scores_by_id(lexical)
     far, seldom = _floor(dense, n), _floor(lexical, n)
     across = across or {}
     fused = []
@@ -57,7 +57,7 @@ def _share(score: float) -> float:
     return 0.0 if score < 0.0 else min(score, 1.0)
 
 
-def _by_id(side: Sequence[Scored]) -> dict[int, float]:
+def scores_by_id(side: Sequence[Scored]) -> dict[int, float]:
     return {scored.id: scored.score for scored in side}
 
 

@@ -31,7 +31,7 @@ _POINTS_BACK = re.compile(
 )
 
 
-def in_context(passage: Passage, question: str) -> Passage:
+def with_preceding_sentence(passage: Passage, question: str) -> Passage:
     """`passage` with the sentence before it in its line, where it is not understood without.
 
     That is where it begins by pointing back ("He …", 但…), or where the one before has words of `question` that
@@ -47,7 +47,7 @@ def in_context(passage: Passage, question: str) -> Passage:
     return Passage(chunk, before.start, passage.end)
 
 
-def _between_neighbours(passage: Passage, question: str) -> Passage:
+def between_neighbours(passage: Passage, question: str) -> Passage:
     """`passage` with the sentences before and after it that tell something; of a table the row alone."""
     if passage.text.startswith("|"):
         return passage

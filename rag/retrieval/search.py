@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from rag.embedders import Embedder
 from rag.errors import StoreError
-from rag.retrieval._tuned import ACROSS, CANDIDATES
-from rag.retrieval.fusion import _by_id, fuse
+from rag.retrieval._tuned import CANDIDATES, CROSS_SCRIPT_WEIGHT
+from rag.retrieval.fusion import fuse, scores_by_id
 from rag.stores import Store
 from rag.text import embedding_text, script, search_terms
 from rag.types import Chunk, Hit, Scored, Vector, Where
@@ -62,7 +62,7 @@ class _KnowsScripts(Protocol):
 
 
 def _ids(dense: Sequence[Scored], lexical: Sequence[Scored]) -> list[int]:
-    return list(_by_id(dense) | _by_id(lexical))
+    return list(scores_by_id(dense) | scores_by_id(lexical))
 
 
 def _read(store: Store, ids: Sequence[int]) -> dict[int, Chunk]:
@@ -80,15 +80,17 @@ def _across(
     else:
         latin = [_script(embedding_text(chunks[i])) == "latin" for i in ids]
     return {
-        i: ACROSS[asked] / scale for i, is_latin in zip(ids, latin, strict=True) if is_latin != (asked == "latin")
+        i: CROSS_SCRIPT_WEIGHT[asked] / scale
+        for i, is_latin in zip(ids, latin, strict=True)
+        if is_latin != (asked == "latin")
     }
 
 
 def _hits(
     best: Sequence[Scored], chunks: Sequence[Chunk], dense: Sequence[Scored], lexical: Sequence[Scored]
 ) -> list[Hit]:
-    cosine: Mapping[int, float] = _by_id(dense)
-    bm25: Mapping[int, float] = _by_id(lexical)
+    cosine: Mapping[int, float] = scores_by_id(dense)
+    bm25: Mapping[int, float] = scores_by_id(lexical)
     return [
         Hit(rank, scored.score, chunk, cosine.get(scored.id), bm25.get(scored.id))
         for rank, (scored, chunk) in enumerate(zip(best, chunks, strict=True), start=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["parts"]
+__all__ = ["split_question"]
 
 MOST = 4
 """Parts of one question; a list of more is taken as one question."""
@@ -41,7 +41,7 @@ _EACH_EN = re.compile(
 )
 
 
-def parts(question: str) -> list[str]:
+def split_question(question: str) -> list[str]:
     """The questions that `question` is made of, in order; itself alone where it asks for one thing.
 
     A part that has no subject of its own ("…, and when was it built?") is left as it stands: whoever
