@@ -37,7 +37,7 @@ def ingest(
     be read keeps its last good version. Raises LoadError for a missing path, IndexLocked,
     EmbedderMismatch.
     """
-    chunker = chunker_for(embedder, as_before(settings, store.manifest()))
+    chunker = chunker_for(embedder, with_index_chunk_size(settings, store.manifest()))
     found = [discover(path) for path in paths]
     with store.write(manifest_for(embedder, chunker)) as writer:
         run = _Run(
@@ -48,7 +48,7 @@ def ingest(
         return run.work()
 
 
-def as_before(settings: Settings, made: Manifest | None) -> Settings:
+def with_index_chunk_size(settings: Settings, made: Manifest | None) -> Settings:
     """The settings with the index's own chunk size, where they ask for none."""
     size = made.chunker.get("size", 0) if made else 0
     return settings if settings.chunk_tokens or not size else replace(settings, chunk_tokens=int(size))

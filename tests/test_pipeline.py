@@ -15,7 +15,7 @@ import pytest
 from samples import pdf, pdf_of
 
 from ingest.estimate import estimate
-from ingest.pipeline import as_before, ingest
+from ingest.pipeline import ingest, with_index_chunk_size
 from ingest.report import IngestReport, Progress
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
@@ -427,6 +427,6 @@ def test_an_estimate_counts_by_the_chunk_size_of_the_index(tmp_path: Path, tree:
     with closing(open_store(f"faiss:{tmp_path}/index")) as store:
         run(store, folder, settings=Settings(chunk_tokens=32))
         (folder / "a.md").write_text("Another short sentence of seven words. " * 40, encoding="utf-8")
-        settings = as_before(Settings(), store.manifest())
+        settings = with_index_chunk_size(Settings(), store.manifest())
         told = estimate([folder], HASHED, settings, known=store.documents())
         assert told.chunks == run(store, folder).chunks > 1

@@ -24,7 +24,7 @@ from rag.grounding.find_support import find_support
 from rag.grounding.refusal import NO_ANSWER, REFUSAL, SILENT, is_refusal, refusal_probability
 from rag.grounding.topic import on_topic
 from rag.llms import LLM, Piece
-from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, _is_local, reading
+from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, is_local, reading
 from rag.retrieval.evidence import closest_sentence, select_evidence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.kinds import asks_for_sources
@@ -86,7 +86,7 @@ class Answerer:
 
     def get_ready(self, tongue: str) -> None:
         """Let a model on this machine read what prompts in `tongue` begin with: a question then waits for less."""
-        if self.llm is not None and _is_local(self.llm):
+        if self.llm is not None and is_local(self.llm):
             for _ in self.llm.stream(messages("", (), tongue), max_tokens=1):
                 pass
 
@@ -115,7 +115,7 @@ class Answerer:
 
     def _in_their_language(self, question: str, hits: Sequence[Hit]) -> str:
         """`question` in the other language where the best of `hits` is; "" for a model that reads both well."""
-        if self.llm is None or not _is_local(self.llm) or not self._found(hits) or not is_foreign(question, hits):
+        if self.llm is None or not is_local(self.llm) or not self._found(hits) or not is_foreign(question, hits):
             return ""
         return translate_question(question, self.llm)
 
@@ -191,7 +191,7 @@ def _generate(draft: Draft, question: str, hits: Sequence[Hit], by: Answerer) ->
     draft.declined = False  # this part of the question has not been answered yet
     pieces = _supported(draft, question, passages, hits, by, llm, stream)
     piece = next(pieces, "")
-    if not piece and sure >= SURE and not draft.declined and _is_local(llm):
+    if not piece and sure >= SURE and not draft.declined and is_local(llm):
         again = _in_their_words(llm, said, passages, question, settings.answer_tokens)
         pieces = _supported(draft, question, passages, hits, by, llm, iter(again))
         piece = next(pieces, "")
@@ -226,7 +226,7 @@ def _supported(
     stream: Iterator[Piece],
 ) -> Iterator[str]:
     """The sentences of the model's answer that a passage supports, until it refuses."""
-    local = _is_local(llm)
+    local = is_local(llm)
     enough = LOCAL_ENOUGH if local else REMOTE_ENOUGH
     tongue, said = language(draft.question), ""
     for before, claim in split_claims(draft, stream):

@@ -48,11 +48,11 @@ def ask(
     cost: bool,
 ) -> None:
     question, where = _checked(question), _where(source, kind, page)
-    with _open(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
+    with open_rag(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         if as_json:
             show_json(answer_json(rag.ask(question, where)))
         else:
-            _show(question, rag.stream(question, where), cost)
+            show_answer(question, rag.stream(question, where), cost)
 
 
 @click.command(help=say("List the passages that match QUESTION best.", "列出与问题最相关的段落。"))
@@ -70,7 +70,7 @@ def search(
 ) -> None:
     began = time.perf_counter()
     question = _checked(question)
-    with _open(index, embedder, "none") as rag:
+    with open_rag(index, embedder, "none") as rag:
         opened = time.perf_counter()
         hits = rag.search(question, top_k or 10, _where(source, kind, page))
         timings = {"open": opened - began, "search": time.perf_counter() - opened}
@@ -84,7 +84,9 @@ def search(
         click.echo(say("Nothing matches.", "没有匹配的段落。", question))
 
 
-def _show(question: str, pieces: Iterator[str | Answer], cost: bool = False, show_asked: bool = False) -> None:
+def show_answer(
+    question: str, pieces: Iterator[str | Answer], cost: bool = False, show_asked: bool = False
+) -> None:
     """An answer as it comes, then its citations; with `cost`, what it took, with `show_asked`, its rewriting."""
     for piece in _waiting(question, pieces):
         if isinstance(piece, Answer):
@@ -131,7 +133,7 @@ def _where(source: str | None, kind: str | None, page: str | None) -> Where | No
 
 
 @contextmanager
-def _open(index: str | None, embedder: str | None, llm: str | None, **settings: Any) -> Iterator[RAG]:
+def open_rag(index: str | None, embedder: str | None, llm: str | None, **settings: Any) -> Iterator[RAG]:
     """The index, with a bar whenever model weights are fetched."""
     from rag.api import RAG
     from rag.cli.bars import fetching

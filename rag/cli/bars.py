@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[Progress], None] | None]:
+def ingest_bar() -> Iterator[Callable[[Progress], None] | None]:
     """A progress bar on a terminal's stderr; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
@@ -48,7 +48,7 @@ def _bar() -> Iterator[Callable[[Progress], None] | None]:
 
 
 @contextmanager
-def _counter(title: str) -> Iterator[Callable[[int, int], None] | None]:
+def count_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar of things done, of all; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None

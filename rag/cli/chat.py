@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.ask import _open, _show
+from rag.cli.ask import open_rag, show_answer
 from rag.cli.screen import options, plain, say, show_error
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def chat(
     strictness: float | None,
     show_asked: bool,
 ) -> None:
-    with _open(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
+    with open_rag(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         conversation = rag.chat()
         if typed := sys.stdin.isatty() and sys.stdout.isatty():
             threading.Thread(target=_get_ready, args=(conversation.answerer,), daemon=True).start()
@@ -83,7 +83,7 @@ def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
             click.echo(say(f"No command is called {name}: see /help", f"没有 {name} 这个命令：请看 /help"))
         case _:
             try:
-                _show(line, conversation.stream(line), show_asked=show_asked)
+                show_answer(line, conversation.stream(line), show_asked=show_asked)
             except RagError as exc:
                 show_error(exc, line)
     return True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag import __version__
-from rag.cli.bars import _counter
+from rag.cli.bars import count_bar
 from rag.cli.screen import options, plain, say, show_json
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def copy_index(source: str, target: str, as_json: bool) -> None:
 
     origin, goal = open_store(source), open_store(target)
     try:
-        with _counter(say("Copying", "正在复制")) as progress:
+        with count_bar(say("Copying", "正在复制")) as progress:
             copied = copy(origin, goal, progress=progress)
     finally:
         origin.close()

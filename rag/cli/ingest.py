@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.bars import _bar
+from rag.cli.bars import ingest_bar
 from rag.cli.screen import options, plain, say, show_json
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def ingest(
             return
         if rag.store.manifest() is None:
             rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
-        with _bar() as progress:
+        with ingest_bar() as progress:
             report = rag.ingest(*paths, csv_text=columns, progress=progress)
     if as_json:
         show_json({**asdict(report), "seconds": round(report.seconds, 3)})
@@ -73,9 +73,9 @@ def ingest(
 def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_json: bool) -> None:
     """What an ingest would read and ask for, before money is spent."""
     from ingest.estimate import estimate
-    from ingest.pipeline import as_before
+    from ingest.pipeline import with_index_chunk_size
 
-    settings = as_before(rag.settings, rag.store.manifest())
+    settings = with_index_chunk_size(rag.settings, rag.store.manifest())
     counts = asdict(estimate(paths, rag.embedder, settings, csv_text=columns, known=rag.store.documents()))
     if as_json:
         show_json(counts)

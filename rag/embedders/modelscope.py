@@ -18,7 +18,7 @@ from rag.errors import ConfigError
 from rag.weights.cache import cache_dir, model_path
 from rag.weights.catalogue import read_catalogue
 from rag.weights.http import require_answer
-from rag.weights.modelscope import _folder, _listed, _write
+from rag.weights.modelscope import folder_name, list_files, write_catalogue
 from rag.weights.transfer import SourceError
 
 __all__ = ["bge_m3", "load"]
@@ -55,13 +55,13 @@ def fetched(name: str) -> Path:
         raise ConfigError(f"{name!r} is no ModelScope id: use OWNER/NAME, as in {BGE_M3}")
     written = _catalogue(name)
     if not written.is_file():
-        _write(written, name, _listed(name))
+        write_catalogue(written, name, list_files(name))
     [model] = read_catalogue(written).values()
     return model_path(model)
 
 
 def _catalogue(name: str) -> Path:
-    return cache_dir() / f"{_folder(name)}.toml"
+    return cache_dir() / f"{folder_name(name)}.toml"
 
 
 def _hub_answers() -> bool:

@@ -16,12 +16,12 @@ LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
 
 def reading(llm: LLM, wished: int) -> tuple[int, float]:
     """Tokens of passages for a model, `wished` unless that is 0, and how far below the best they may be."""
-    if wished or not _is_local(llm):
+    if wished or not is_local(llm):
         return wished or REMOTE_CONTEXT, math.inf
     return LOCAL_CONTEXT, LOCAL_WITHIN
 
 
-def _is_local(llm: LLM) -> bool:
+def is_local(llm: LLM) -> bool:
     return llm.id.startswith("local:")
 
 

@@ -15,7 +15,7 @@ from rag.llms.langchain import LangChainLLM
 from rag.network.endpoint import Endpoint, close_with, environment, whole_number
 from rag.network.failures import failure
 from rag.network.ollama import details, endpoint_for
-from rag.network.services import DASHSCOPE, DEEPSEEK, _endpoint
+from rag.network.services import DASHSCOPE, DEEPSEEK, require_endpoint
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -51,13 +51,13 @@ def load(provider: str, model: str) -> LangChainLLM:
 def deepseek(model: str) -> CompatibleLLM:
     """DeepSeek's `model`: deepseek-chat, or deepseek-reasoner, whose thoughts are kept apart."""
     name, thinks = f"deepseek:{model}", THINKS if "reasoner" in model else 0
-    endpoint = _endpoint(name, DEEPSEEK, "DEEPSEEK_API_KEY", "DEEPSEEK_BASE_URL")
+    endpoint = require_endpoint(name, DEEPSEEK, "DEEPSEEK_API_KEY", "DEEPSEEK_BASE_URL")
     return CompatibleLLM(endpoint, model, context_tokens=CONTEXT_TOKENS, thinks=thinks)
 
 
 def dashscope(model: str) -> CompatibleLLM:
     """Alibaba's `model`, as in qwen-plus, through DashScope's OpenAI-compatible endpoint."""
-    endpoint = _endpoint(f"dashscope:{model}", DASHSCOPE, "DASHSCOPE_API_KEY", "DASHSCOPE_BASE_URL")
+    endpoint = require_endpoint(f"dashscope:{model}", DASHSCOPE, "DASHSCOPE_API_KEY", "DASHSCOPE_BASE_URL")
     return CompatibleLLM(endpoint, model, context_tokens=CONTEXT_TOKENS)
 
 

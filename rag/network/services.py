@@ -20,6 +20,6 @@ DEEPSEEK = "https://api.deepseek.com"
 DASHSCOPE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
-def _endpoint(name: str, address: str, key_from: str, address_from: str) -> Endpoint:
+def require_endpoint(name: str, address: str, key_from: str, address_from: str) -> Endpoint:
     address = http_address(environment(address_from) or address, address_from)
     return Endpoint(name, address, SecretStr(environment(key_from)), key_from, address_from).require_key()

@@ -22,9 +22,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.errors import MissingExtra, StoreError
-from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
 from rag.stores.engine.ranges import cover, merged
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
 try:
@@ -63,7 +63,7 @@ resource_dir = {resource}
 """
 
 
-class InfinityStore(RemoteStore):
+class InfinityStore(EngineStore):
     """`rag.stores.Store` at ``infinity:FOLDER``."""
 
     def __init__(self, url: str) -> None:
@@ -238,15 +238,15 @@ class Infinity:
                 for kind in ("document", "segment"):
                     table.delete(f"kind = '{kind}' and {part}")
 
-    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:  # noqa: ARG002
+    def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:  # noqa: ARG002
         return self._search("match_dense", ("dense", query.tolist(), "float", "ip", n), among)
 
-    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:
+    def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
         hashes = sorted(weights)
         asked = SparseVector(hashes, [float(weights[each]) for each in hashes])
         return [each for each in self._search("match_sparse", ("terms", asked, "ip", n), among) if each[1] > 0]
 
-    def _search(self, how: str, arguments: tuple[Any, ...], among: Among) -> Found:
+    def _search(self, how: str, arguments: tuple[Any, ...], among: EngineFilter) -> ScoredNumbers:
         chosen = _filter(among)
         with self._table(_CHUNKS) as table:
             query = getattr(table.output(["number", "_similarity"]), how)
@@ -304,7 +304,7 @@ def _between(field: str, first: int, last: int) -> str:
     return f"({field} >= {first} and {field} <= {last})"
 
 
-def _filter(among: Among) -> str:
+def _filter(among: EngineFilter) -> str:
     parts: list[str] = []
     if among.ranges is not None:
         ranges = cover(among.ranges, _MOST_RANGES)  # what is too much is asked for again

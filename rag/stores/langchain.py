@@ -21,9 +21,9 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
 from rag.errors import StoreError
-from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
+from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
 from rag.stores.engine.ranges import holds
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Scored, Vector, Where
 
 _AT_ONCE = 100
@@ -50,7 +50,7 @@ class GivenVectors(Embeddings):
         return self._vectors.get(text, self.none)
 
 
-class LangChainStore(RemoteStore):
+class LangChainStore(EngineStore):
     """`rag.stores.Store` on a LangChain store, or on two: one for chunks and one for `records`.
 
     They must be able to add, get and delete by id and to search by vector. The lock between writers is
@@ -163,7 +163,7 @@ class LangChain:
                 if not chunks and not records and last - first > 2**32:  # the end is open: nothing was put beyond
                     break
 
-    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:  # noqa: ARG002
+    def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:  # noqa: ARG002
         k = min(n, self._hits)
         while True:
             with self._in_words():
@@ -174,7 +174,7 @@ class LangChain:
                 return sorted(scores, key=lambda each: -each[1])[:n]
             k = min(4 * k, self._hits)
 
-    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:  # noqa: ARG002
+    def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:  # noqa: ARG002
         return []
 
     def chunks(self, numbers: Sequence[int]) -> dict[int, Chunk]:
@@ -253,7 +253,7 @@ class LangChain:
             raise StoreError(f"{self._name} failed ({said}): run the command again") from error
 
 
-def _lets_through(among: Among, held: Mapping[str, object]) -> bool:
+def _lets_through(among: EngineFilter, held: Mapping[str, object]) -> bool:
     return (
         (among.ranges is None or holds(among.ranges, _int(held["number"])))
         and (among.type is None or held["type"] == among.type)

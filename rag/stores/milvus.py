@@ -25,8 +25,8 @@ import numpy as np
 
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
-from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
+from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
 try:
@@ -55,7 +55,7 @@ for _name in _QUIET:
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
-class MilvusStore(RemoteStore):
+class MilvusStore(EngineStore):
     """`rag.stores.Store` at ``milvus://[user:password@]host:19530/name[?tls=1]`` or in ``milvus:FILE.db``.
 
     A token, in place of user and password, also from MILVUS_TOKEN. ``ca_certs=FILE`` has the certificate of
@@ -245,14 +245,16 @@ class Milvus:
                 kinds = 'kind in ["document", "segment"]'
                 self._client.delete(self._records, filter=f"{kinds} and {part}", timeout=_SECONDS)
 
-    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:
+    def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:
         ef = _EF_EXACT if exact else max(_EF, 2 * n)
         return self._search(query, "dense", n, among, {"ef": min(ef, 32_768)})
 
-    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:
+    def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
         return self._search(dict(weights), "terms", n, among, {"drop_ratio_search": 0.0})
 
-    def _search(self, vector: Any, field: str, n: int, among: Among, params: dict[str, Any]) -> Found:
+    def _search(
+        self, vector: Any, field: str, n: int, among: EngineFilter, params: dict[str, Any]
+    ) -> ScoredNumbers:
         with self._in_words():
             found = self._client.search(
                 self._name, data=[vector], anns_field=field, limit=min(n, _MOST), filter=_filter(among),
@@ -356,7 +358,7 @@ def _between(field: str, first: int, last: int) -> str:
     return f"({field} >= {first} and {field} <= {last})"
 
 
-def _filter(among: Among) -> str:
+def _filter(among: EngineFilter) -> str:
     parts: list[str] = []
     if among.ranges is not None:
         parts.append("(" + " or ".join(_between("number", *each) for each in among.ranges) + ")")

@@ -16,7 +16,7 @@ from langchain_core.documents import Document
 
 from rag.errors import ConfigError, MissingExtra, StoreError
 from rag.stores.common.address import parse
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.store import EngineStore
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
 
 try:
@@ -45,7 +45,7 @@ class PineconeStore(LangChainStore):
         index = Pinecone(api_key=key).Index(host=f"{'http' if plain else 'https'}://{address.server}")
         made = [_Vectors(index, GivenVectors(), namespace=f"{address.name}{end}") for end in ("", "-records")]
         engine = LangChain(made[0], made[1], f"the Pinecone at {address.server}", _HITS, _SIZE)
-        RemoteStore.__init__(self, engine, address.shown if address.password else url)
+        EngineStore.__init__(self, engine, address.shown if address.password else url)
 
 
 class _Vectors(PineconeVectorStore):  # type: ignore[misc]

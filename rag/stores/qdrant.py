@@ -20,8 +20,8 @@ import numpy as np
 
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
-from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
+from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
 try:
@@ -41,7 +41,7 @@ _EF = 256  # candidates of the graph search
 _SECONDS = 60
 
 
-class QdrantStore(RemoteStore):
+class QdrantStore(EngineStore):
     """`rag.stores.Store` at ``qdrant://[:key@]host:6333/name[?tls=1]``; the key also from QDRANT_API_KEY."""
 
     def __init__(self, url: str) -> None:
@@ -160,15 +160,17 @@ class Qdrant:
             selector = models.FilterSelector(filter=models.Filter(should=list(conditions)))
             self._client.delete(self._name, selector, wait=True)
 
-    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:
+    def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:
         params = models.SearchParams(exact=exact, hnsw_ef=None if exact else max(_EF, 2 * n))
         return self._query(query.tolist(), _DENSE, n, among, params)
 
-    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:
+    def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
         vector = models.SparseVector(indices=list(weights), values=list(weights.values()))
         return self._query(vector, _SPARSE, n, among, None)
 
-    def _query(self, vector: Any, using: str, n: int, among: Among, params: models.SearchParams | None) -> Found:
+    def _query(
+        self, vector: Any, using: str, n: int, among: EngineFilter, params: models.SearchParams | None
+    ) -> ScoredNumbers:
         with self._in_words():
             found = self._client.query_points(
                 self._name, vector, using=using, limit=n, query_filter=_filter(among), search_params=params,
@@ -273,7 +275,7 @@ def _between(field: str, first: int, last: int) -> models.FieldCondition:
     return models.FieldCondition(key=field, range=models.Range(gte=first, lte=last))
 
 
-def _filter(among: Among) -> models.Filter | None:
+def _filter(among: EngineFilter) -> models.Filter | None:
     must: list[Any] = []
     if among.ranges is not None:
         must.append(models.Filter(should=[_between("number", *each) for each in among.ranges]))

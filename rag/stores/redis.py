@@ -21,8 +21,8 @@ import numpy as np
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
 from rag.stores.common.bm25 import K1
-from rag.stores.engine.protocol import Among, Counts, Found, Row, pack, unpack
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
+from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
 try:
@@ -38,7 +38,7 @@ _SECONDS = 60
 _EF = 256  # candidates of the graph search
 
 
-class RedisStore(RemoteStore):
+class RedisStore(EngineStore):
     """`rag.stores.Store` at ``redis://[[user]:password@]host:6379/name``, by TLS at ``rediss://``.
 
     The password also from REDIS_PASSWORD. Redis keeps search indexes in database 0 alone.
@@ -196,7 +196,7 @@ class Redis:
                     if gone := [each for each in numbers if first <= each <= last]:
                         self._client.hdel(self._key(kind), *gone)
 
-    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:
+    def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:
         how = "HYBRID_POLICY ADHOC_BF" if exact else f"EF_RUNTIME {max(_EF, n)}"
         # Only a filtered question can be answered by going through all.
         chosen = _filter(among) or ("@number:[0 inf]" if exact else "*")
@@ -208,7 +208,7 @@ class Redis:
         )  # fmt: skip
         return [(self._number(key), 1 - float(row[1])) for key, row in zip(found[::2], found[1::2], strict=True)]
 
-    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:
+    def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
         """Redis's score of each term is brought to the term's weight: its idf still counts what was deleted."""
         factors = self._factors(weights)
         words = "|".join(f"{_twice(each)}=>{{$weight: {factors[each]:.9f};}}" for each in weights)
@@ -308,7 +308,7 @@ def _pairs(flat: Sequence[Any]) -> dict[str, Any]:
     return {name.decode().lower(): value for name, value in zip(flat[::2], flat[1::2], strict=False)}
 
 
-def _filter(among: Among) -> str:
+def _filter(among: EngineFilter) -> str:
     parts: list[str] = []
     if among.ranges is not None:
         parts.append("(" + "|".join(f"@number:[{first} {last}]" for first, last in among.ranges) + ")")

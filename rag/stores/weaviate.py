@@ -21,7 +21,7 @@ from langchain_core.documents import Document
 
 from rag.errors import ConfigError, MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
-from rag.stores.engine.store import RemoteStore
+from rag.stores.engine.store import EngineStore
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
 
 _QUIET = ("langchain_weaviate", "langchain_weaviate.vectorstores", "weaviate-client")
@@ -56,7 +56,7 @@ class WeaviateStore(LangChainStore):
 
     def __init__(self, url: str) -> None:
         address = parse(url, 8080, r"[A-Za-z][A-Za-z0-9_]{0,200}", ("tls", "grpc"))
-        RemoteStore.__init__(self, Weaviate(address), address.shown if address.password else url)
+        EngineStore.__init__(self, Weaviate(address), address.shown if address.password else url)
 
 
 class Weaviate(LangChain):

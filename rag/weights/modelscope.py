@@ -41,11 +41,11 @@ _SECONDS = 20.0
 _MOST = 10_000_000  # bytes of a listing
 
 
-def _folder(name: str) -> str:
+def folder_name(name: str) -> str:
     return f"modelscope--{name.replace('/', '--')}"
 
 
-def _listed(name: str) -> list[Mapping[str, Any]]:
+def list_files(name: str) -> list[Mapping[str, Any]]:
     """What ModelScope says is in the repository, folders aside."""
     endpoint = (os.environ.get("MODELSCOPE_ENDPOINT") or "https://www.modelscope.cn").rstrip("/")
     url = f"{endpoint}/api/v1/models/{name}/repo/files?Revision=master&Recursive=true"
@@ -62,13 +62,13 @@ def _listed(name: str) -> list[Mapping[str, Any]]:
         raise ModelError(f"ModelScope cannot say what {name!r} holds: {exc}") from exc
 
 
-def _write(path: Path, name: str, files: Sequence[Mapping[str, Any]]) -> None:
+def write_catalogue(path: Path, name: str, files: Sequence[Mapping[str, Any]]) -> None:
     """Write a catalogue with the files of the repository that the model needs."""
     lines = [_line(file) for file in _needed(files)]
     if not lines:
         raise ModelError(f"{name} on ModelScope holds no SentenceTransformers model: choose another")
     head = {"kind": "embedding", "licence": "see ModelScope", "note": name, "modelscope": name}
-    text = "\n".join([f"[{json.dumps(_folder(name))}]", *(f"{k} = {json.dumps(v)}" for k, v in head.items())])
+    text = "\n".join([f"[{json.dumps(folder_name(name))}]", *(f"{k} = {json.dumps(v)}" for k, v in head.items())])
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary.write_text(f"{text}\nfiles = [\n{''.join(lines)}]\n", encoding="utf-8")

@@ -118,7 +118,7 @@ def connect(at: Address) -> Elasticsearch:
         options["basic_auth"] = (at.user, at.password)
     elif key := os.environ.get("ELASTICSEARCH_API_KEY"):
         options["api_key"] = key
-    with in_words(at):
+    with translate_errors(at):
         client = Elasticsearch(at.node, request_timeout=30, max_retries=2, **options)
         try:
             number = str(client.info()["version"]["number"])
@@ -131,7 +131,7 @@ def connect(at: Address) -> Elasticsearch:
 
 
 @contextmanager
-def in_words(at: Address) -> Iterator[None]:
+def translate_errors(at: Address) -> Iterator[None]:
     """Say what the client raises as a StoreError of one line, without a password."""
     from elasticsearch import ApiError, TransportError
     from elasticsearch.helpers import BulkIndexError

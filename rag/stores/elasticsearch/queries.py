@@ -10,7 +10,7 @@ import numpy as np
 from rag.errors import StoreError
 from rag.stores.common.glob import regex
 from rag.stores.common.manifest import from_json
-from rag.stores.elasticsearch.client import MOST, Address, State, committed, in_words
+from rag.stores.elasticsearch.client import MOST, Address, State, committed, translate_errors
 from rag.types import Chunk, Document, Scored, Vectors, Where
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def reading(client: Elasticsearch, at: Address, work: Callable[[Elasticsearch, S
     """What `work` finds in one state of the index. Raises IndexMissing, StoreError."""
     import elasticsearch
 
-    with in_words(at):
+    with translate_errors(at):
         for _ in range(_TRIES):
             state = committed(client, at)
             gone = None

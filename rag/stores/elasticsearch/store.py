@@ -11,7 +11,7 @@ from rag.errors import IndexMissing, StoreError
 from rag.stores.common.bm25 import distinct, rarities, saturation, weights
 from rag.stores.common.checks import check_query
 from rag.stores.common.manifest import from_json
-from rag.stores.elasticsearch.client import EXACT, MOST, VERSION, State, connect, in_words, parse
+from rag.stores.elasticsearch.client import EXACT, MOST, VERSION, State, connect, parse, translate_errors
 from rag.stores.elasticsearch.pipeline import definition, simulate
 from rag.stores.elasticsearch.queries import (
     by_hnsw,
@@ -166,12 +166,12 @@ class ElasticsearchStore:
 
     def definition(self) -> str:
         """What the pipeline of the URL does, as JSON. Raises StoreError, also where there is none."""
-        with in_words(self._at):
+        with translate_errors(self._at):
             return definition(self._client(), self._at)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """What the pipeline of the URL makes of `texts`, rows of unit length. Raises StoreError, as for none."""
-        with in_words(self._at):
+        with translate_errors(self._at):
             return simulate(self._client(), self._at, texts)
 
     def statistics(self) -> dict[str, int | str]:

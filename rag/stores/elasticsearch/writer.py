@@ -13,7 +13,7 @@ from rag.errors import StoreError
 from rag.stores.common.bm25 import key
 from rag.stores.common.checks import check_text, check_vectors
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
-from rag.stores.elasticsearch.client import Address, State, connect, in_words, read_state
+from rag.stores.elasticsearch.client import Address, State, connect, read_state, translate_errors
 from rag.stores.elasticsearch.lease import Lease, leased
 from rag.stores.elasticsearch.mappings import chunk_index
 from rag.stores.elasticsearch.pipeline import definition
@@ -36,7 +36,7 @@ def writing(at: Address, manifest: Manifest, rebuild: bool = False) -> Iterator[
     check_terms(manifest, at.shown)
     client = connect(at)
     try:
-        with in_words(at):
+        with translate_errors(at):
             before = read_state(client, at)
             if before is not None and not rebuild:
                 check_same(from_json(before[0].manifest), manifest, at.shown)
@@ -54,7 +54,7 @@ def writing(at: Address, manifest: Manifest, rebuild: bool = False) -> Iterator[
 
 @contextmanager
 def _leased_in_words(client: Elasticsearch, at: Address) -> Iterator[Lease]:
-    with in_words(at):
+    with translate_errors(at):
         context = leased(client, at)
         lease = context.__enter__()
     try:
@@ -202,7 +202,7 @@ class ElasticsearchWriter:
         if self._failed:
             raise StoreError(f"writing to the index {self._at.shown} failed before: run the command again")
         try:
-            with in_words(self._at):
+            with translate_errors(self._at):
                 yield
         except BaseException:
             self._failed = True

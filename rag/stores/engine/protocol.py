@@ -16,7 +16,7 @@ from rag.types import Chunk, Vector
 Counts = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
 """Hashes of the terms of a chunk, ascending, and how often each stands there."""
 
-Found = list[tuple[int, float]]
+ScoredNumbers = list[tuple[int, float]]
 """(number of the chunk, score), best first."""
 
 
@@ -57,7 +57,7 @@ def unpack(data: bytes) -> Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class EngineFilter:
     """Which chunks an engine may return: numbers in `ranges` (None: any), type of file, pages."""
 
     ranges: Ranges | None = None
@@ -109,11 +109,11 @@ class Engine(Protocol):
         """Take away chunks and records with these numbers."""
         ...
 
-    def nearest(self, query: Vector, n: int, among: Among, exact: bool) -> Found:
+    def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:
         """The chunks nearest to `query` by cosine."""
         ...
 
-    def matching(self, weights: Mapping[int, float], n: int, among: Among) -> Found:
+    def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
         """The chunks with the best sum of weights for the terms with these hashes."""
         ...
 

@@ -23,7 +23,7 @@ from rag.stores import Writer
 from rag.stores.common import bm25
 from rag.stores.common.checks import check_query
 from rag.stores.engine.frequencies import Segment, term_hash
-from rag.stores.engine.protocol import Among, Engine, Found
+from rag.stores.engine.protocol import Engine, EngineFilter, ScoredNumbers
 from rag.stores.engine.ranges import Ranges, cover, holds, merged
 from rag.stores.engine.records import read_segment, visible_documents
 from rag.stores.engine.state import FORMAT, State, from_text
@@ -37,7 +37,7 @@ _SPARE = 32  # candidates beyond those wanted, since exact scores order them ane
 _MORE = 400  # the same, beyond four times as many as wanted, where the engine's scores are less exact
 
 
-class RemoteStore:
+class EngineStore:
     """`rag.stores.Store` on an engine; safe in threads."""
 
     def __init__(self, engine: Engine, url: str) -> None:
@@ -203,12 +203,14 @@ class RemoteStore:
             self._documents = (state.name, state.generation, held)
         return held
 
-    def _search(self, search: Callable[[int, Among], Found], n: int, state: State, where: Where | None) -> Found:
+    def _search(
+        self, search: Callable[[int, EngineFilter], ScoredNumbers], n: int, state: State, where: Where | None
+    ) -> ScoredNumbers:
         """`search` asked until it gives `n` chunks that are visible and that `where` lets through, or all."""
         allowed = self._allowed(state, where)
         if n < 1 or not allowed:
             return []
-        among = Among(type=where.type if where else None, pages=where.pages if where else None)
+        among = EngineFilter(type=where.type if where else None, pages=where.pages if where else None)
         if allowed != state.visible:
             among = replace(among, ranges=cover(allowed, _MOST_RANGES))
         m = n
@@ -252,7 +254,7 @@ class RemoteStore:
             self._segments[name, first] = found
         return found
 
-    def _scored(self, numbers: Sequence[int], weights: Mapping[int, float], average: float) -> Found:
+    def _scored(self, numbers: Sequence[int], weights: Mapping[int, float], average: float) -> ScoredNumbers:
         """The exact BM25 of these chunks, for the weights of terms by hash."""
         held = self._engine.counts(numbers)
         if not held:
@@ -271,6 +273,6 @@ class RemoteStore:
         return list(zip(held, scores.tolist(), strict=True))
 
 
-def _best(found: Found, n: int) -> list[Scored]:
+def _best(found: ScoredNumbers, n: int) -> list[Scored]:
     """The best `n`, of equals the lower number first."""
     return [Scored(*each) for each in sorted(found, key=lambda each: (-each[1], each[0]))[:n]]

@@ -30,7 +30,7 @@ _BEYOND = 2**53  # above every number: JSON keeps integers exact up to here
 
 
 @contextmanager
-def writing(engine: Engine, manifest: Manifest, url: str) -> Iterator[RemoteWriter]:
+def writing(engine: Engine, manifest: Manifest, url: str) -> Iterator[EngineWriter]:
     """The writer of the index on `engine`, which is made if need be; see `rag.stores.Store.write`."""
     check_terms(manifest, url)
     held = engine.state()
@@ -38,7 +38,7 @@ def writing(engine: Engine, manifest: Manifest, url: str) -> Iterator[RemoteWrit
         check_same(from_text(held, url).manifest, manifest, url)
     fits = engine.create(manifest.dim)
     with Lease(engine, url) as lease:
-        writer = RemoteWriter(engine, manifest, url, lease)
+        writer = EngineWriter(engine, manifest, url, lease)
         writer.begin(fits)
         try:
             yield writer
@@ -46,7 +46,7 @@ def writing(engine: Engine, manifest: Manifest, url: str) -> Iterator[RemoteWrit
             writer.close()
 
 
-class RemoteWriter:
+class EngineWriter:
     """`rag.stores.Writer`: new records are put behind `state.next`, and the state written anew commits them."""
 
     def __init__(self, engine: Engine, manifest: Manifest, url: str, lease: Lease) -> None:

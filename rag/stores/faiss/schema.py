@@ -53,7 +53,7 @@ _WORDS = {
 
 
 @contextmanager
-def in_words(folder: Path) -> Iterator[None]:
+def translate_errors(folder: Path) -> Iterator[None]:
     """Say what SQLite or the file system raises about the index in `folder` as a StoreError of one line."""
     try:
         yield
@@ -159,7 +159,7 @@ class Readers:
         db = self._take()
         kept = False
         try:
-            with in_words(self.folder):
+            with translate_errors(self.folder):
                 db.execute("BEGIN")
                 yield db
                 db.execute("COMMIT")
@@ -170,7 +170,7 @@ class Readers:
 
     def _take(self) -> sqlite3.Connection:
         """An idle connection, or a new one; those to a file that has since been deleted are let go."""
-        with self._lock, in_words(self.folder):
+        with self._lock, translate_errors(self.folder):
             if self._closed:
                 raise StoreError(f"the index at {self.folder} has been closed: open it again")
             if self._identity != (now := _identity(self.file)):

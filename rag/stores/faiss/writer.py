@@ -21,7 +21,7 @@ from rag.stores.faiss.binary_codes import encode
 from rag.stores.faiss.binary_index import BLOCK
 from rag.stores.faiss.exact_index import pack
 from rag.stores.faiss.postings import PostingsWriter
-from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, in_words
+from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, translate_errors
 from rag.text import chunk_terms, embedding_text, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
@@ -34,7 +34,7 @@ _OFF_UNIT = 0.01  # how far a vector's length may be from 1
 def locked(folder: Path) -> Iterator[None]:
     """Be the only writer in `folder` (of all processes of this machine). Raises IndexLocked."""
     lock = FileLock(folder / _LOCK, is_singleton=False, thread_local=False)
-    with in_words(folder):
+    with translate_errors(folder):
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -71,10 +71,10 @@ def _holder(folder: Path) -> str:
 def writing(folder: Path, manifest: Manifest) -> Iterator[SqliteWriter]:
     """The writer of the index in `folder`, which is made if need be; see `rag.stores.Store.write`."""
     check_terms(manifest, f"faiss:{folder}")
-    with in_words(folder):
+    with translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        with in_words(folder):
+        with translate_errors(folder):
             writer = SqliteWriter(folder, manifest, connect_to_write(folder / FILE))
         try:
             writer.begin()
@@ -163,7 +163,7 @@ class SqliteWriter:
         if self._failed:
             raise StoreError(f"writing to the index at {self._folder} failed before: run the command again")
         try:
-            with in_words(self._folder):
+            with translate_errors(self._folder):
                 if not self._db.in_transaction:
                     self._db.execute("BEGIN IMMEDIATE")
                 yield

@@ -87,7 +87,7 @@ def connect(at: Address) -> Connection:
         import psycopg
     except ImportError as error:
         raise MissingExtra("an index in PostgreSQL", "psycopg", "postgresql") from error
-    with in_words(at):
+    with translate_errors(at):
         db = psycopg.connect(
             at.uri,
             autocommit=True,
@@ -106,7 +106,7 @@ def connect(at: Address) -> Connection:
 
 
 @contextmanager
-def in_words(at: Address) -> Iterator[None]:
+def translate_errors(at: Address) -> Iterator[None]:
     """Say what psycopg raises as a StoreError of one line, without a password."""
     import psycopg
 
@@ -217,7 +217,7 @@ class Readers:
     def _work(self, db: Connection, work: Callable[[Connection], T]) -> T:
         kept = False
         try:
-            with in_words(self._at):
+            with translate_errors(self._at):
                 db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 if not check_mark(db, self._at):
                     raise IndexMissing(self._at.shown)

@@ -14,7 +14,7 @@ from rag.errors import IndexLocked, StoreError
 from rag.stores.common.bm25 import key
 from rag.stores.common.checks import check_text, check_vectors, encodable
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
-from rag.stores.postgresql.connection import Address, check_mark, connect, create, in_words, operand
+from rag.stores.postgresql.connection import Address, check_mark, connect, create, operand, translate_errors
 from rag.text import chunk_terms
 from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
@@ -39,7 +39,7 @@ def writing(at: Address, manifest: Manifest) -> Iterator[PostgresWriter]:
     check_terms(manifest, at.shown)
     db = connect(at)
     try:
-        with in_words(at):
+        with translate_errors(at):
             _lock(db, at)
         writer = PostgresWriter(at, manifest, db)
         writer.begin()
@@ -163,7 +163,7 @@ class PostgresWriter:
         if self._failed:
             raise StoreError(f"writing to the index {self._at.shown} failed before: run the command again")
         try:
-            with in_words(self._at):
+            with translate_errors(self._at):
                 if not self._open:
                     self._db.execute("BEGIN")
                     self._open = True
