@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rag.text.find_numbers import find_figures
-
 from rag.grounding._tuned import DAY
 from rag.grounding.conflicts import find_conflict, newer_edition, resolve_conflict
+from rag.text.numbers import find_figures
 from rag.types import Chunk, Document, Hit
 
 QUESTION = "How long is the warranty of the Tern?"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from rag.grounding.find_support import find_support
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.refusal import is_refusal
+from rag.grounding.support import find_support
 from rag.grounding.topic import on_topic
 from rag.retrieval.passages import Passage
 from rag.types import Chunk, Hit

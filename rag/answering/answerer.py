@@ -20,8 +20,8 @@ from rag.embedders import Embedder
 from rag.errors import QuestionError
 from rag.grounding.confidence import confidence, extract_features, min_score
 from rag.grounding.conflicts import resolve_conflict
-from rag.grounding.find_support import find_support
 from rag.grounding.refusal import NO_ANSWER, REFUSAL, SILENT, is_refusal, refusal_probability
+from rag.grounding.support import find_support
 from rag.grounding.topic import on_topic
 from rag.llms import LLM, Piece
 from rag.llms.profile import LOCAL_ENOUGH, REMOTE_ENOUGH, is_local, reading

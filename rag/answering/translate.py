@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from rag.embedders import Embedder
-from rag.grounding.find_support import same_meaning
+from rag.grounding.support import same_meaning
 from rag.llms import LLM
 from rag.llms.prompts import reply, turns
 from rag.retrieval.question import ASKS_FOR

@@ -8,7 +8,7 @@ from rag.retrieval.question import ASKING
 from rag.text import content_terms, language
 from rag.text.sanitise import strip_list_markup
 
-__all__ = ["ASKING", "in_quotes", "prose", "quotation", "without_markers"]
+__all__ = ["ASKING", "in_quotes", "quotation", "without_markers"]
 
 LONGEST = 500
 """Characters of the longest quotation within an answer; the citation has all of it."""

@@ -14,11 +14,11 @@ from rag.types import Answer
 
 __all__ = [
     "contextual",
-    "is_short",
+    "followup_queries",
     "is_faithful_rewrite",
     "is_followup",
+    "is_short",
     "recent_turns",
-    "followup_queries",
     "standalone",
     "swap_name",
 ]

@@ -14,7 +14,7 @@ _VERSION = 1
 
 
 class HashedEmbedder:
-    """Deterministic and without weights; a token is one of `rag.text.split_terms`."""
+    """Deterministic and without weights; a token is one of `rag.text.terms`."""
 
     id = "hashed"
     weights = f"hashed-{_VERSION}"

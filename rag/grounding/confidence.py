@@ -29,16 +29,16 @@ from rag.stores import Store
 from rag.text import content_terms, embedding_text, script, split_sentences, stem
 from rag.types import Hit
 
-__all__ = ["AnswerabilityFeatures", "confidence", "min_score", "score_margin", "extract_features"]
+__all__ = ["AnswerabilityFeatures", "confidence", "extract_features", "min_score", "score_margin"]
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerabilityFeatures:
     """What a search says of whether the documents answer.
 
-    `score` is the best hit's, `score_margin` how far it stands out. `closeness` is how much of the question one sentence
-    has, by meaning and by words, in [-1, 2]; None where no passage is in the question's script. `rarity` is the
-    mean of its terms' in [0, 1], and `missing` the share of that which no single chunk has.
+    `score` is the best hit's, `score_margin` how far it stands out. `closeness` is how much of the question one
+    sentence has, by meaning and by words, in [-1, 2]; None where no passage is in the question's script.
+    `rarity` is the mean of its terms' in [0, 1], and `missing` the share of that which no single chunk has.
     """
 
     score: float
@@ -72,15 +72,17 @@ def extract_features(
 def confidence(found: AnswerabilityFeatures, doubted: float, written: str, translated: bool = False) -> float:
     """The probability in [0, 1] that the documents answer.
 
-    `doubted` is what `doubt` says, and `written` the question's `script`; `translated` is one that was asked in
-    another language.
+    `doubted` is what `refusal_probability` says, `written` the question's `script`; `translated` is one that was
+    asked in another language.
     """
     doubted = min(max(doubted, _LEAST), 1 - _LEAST)
     odds = math.log(doubted / (1 - doubted))
     if found.closeness is None:
         return _logistic(ACROSS_BIAS + ACROSS_SCORE * found.score + ACROSS_DOUBT * odds)
     bias = BIAS + (OTHER_SCRIPT if written == "other" else 0.0) + (TRANSLATED if translated else 0.0)
-    near = LEAD * found.lead + CLOSENESS * found.closeness + RARITY * found.rarity + MISSING * found.missing
+    near = (
+        LEAD * found.score_margin + CLOSENESS * found.closeness + RARITY * found.rarity + MISSING * found.missing
+    )
     return _logistic(bias + near + DOUBT * odds)
 
 

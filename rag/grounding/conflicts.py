@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from rag.grounding._tuned import ALIKE, DAY
 from rag.text import content_terms, find_numbers, language, split_sentences
-from rag.text.find_numbers import UNIT_WORDS, Figure, find_figures
+from rag.text.numbers import UNIT_WORDS, Figure, find_figures
 from rag.text.sanitise import strip_list_markup
 from rag.types import Chunk, Document, Hit
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 
 from rag.grounding._tuned import ON_TOPIC
-from rag.grounding.find_support import YEAR
+from rag.grounding.support import YEAR
 from rag.retrieval.passages import Passage
-from rag.text import content_terms, rarity, script
-from rag.text import passage as passage_text
+from rag.text import content_terms, embedding_text, rarity, script
 from rag.types import Chunk, Hit
 
 _SEVERAL = re.compile(
@@ -31,7 +30,7 @@ def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) ->
     if _SEVERAL.search(question):
         return list(passages)
     asked = content_terms(question)
-    held = [asked & content_terms(passage_text(hit.chunk)) for hit in hits]
+    held = [asked & content_terms(embedding_text(hit.chunk)) for hit in hits]
     weights = rarity(asked, held)
     spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
     least = ON_TOPIC * max((spoken[p.chunk] for p in passages), default=0.0)
@@ -45,7 +44,7 @@ def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) ->
 
 def _of_another_number(question: str, chunk: Chunk) -> bool:
     """Whether `chunk`, its headings and file name included, has a name of `question` with other numbers alone."""
-    text = f"{chunk.source}\n{passage_text(chunk)}"
+    text = f"{chunk.source}\n{embedding_text(chunk)}"
     return any(
         re.search(rf"{re.escape(name)}[ -]?\d", text, re.IGNORECASE)
         and not re.search(rf"{re.escape(name)}[ -]?(?:{_LISTED})*{re.escape(n)}(?!\d)", text, re.IGNORECASE)

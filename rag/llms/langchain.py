@@ -14,7 +14,7 @@ from rag.llms.thinking import Thought, ThoughtTags, told_thought
 from rag.network.endpoint import Endpoint
 from rag.network.failures import failure, sentence
 from rag.network.tokens import count, encoding_for
-from rag.text.sanitise import sound
+from rag.text.sanitise import well_formed
 from rag.types import Message, Usage
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class LangChainLLM:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` as tiktoken counts them: exact for OpenAI's models, near the truth for others."""
-        return count(self._encoding, sound(text))
+        return count(self._encoding, well_formed(text))
 
     def stream(
         self,
@@ -81,7 +81,7 @@ class LangChainLLM:
         """As in `LLM`; closing the iterator closes the connection. What a model thinks comes as `Thought`s."""
         if not messages or max_tokens < 1:
             raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
-        turns = [(m.role, sound(m.content)) for m in messages]
+        turns = [(m.role, well_formed(m.content)) for m in messages]
         if self._whole:
             self._refuse_long(sum(self.count_tokens(text) + _AROUND for _, text in turns))
         return self._pieces(turns, max_tokens)

@@ -6,18 +6,15 @@ from pydantic import SecretStr
 
 from rag.network.endpoint import Endpoint, environment, http_address
 
-BASE_URL = "https://dashscope.aliyuncs.com/compatible-mode/v1"
+DEEPSEEK = "https://api.deepseek.com"
+DASHSCOPE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
 def endpoint_for(name: str) -> Endpoint:
     """DashScope's address and key, as the environment says."""
     variable = "DASHSCOPE_BASE_URL"
-    address = http_address(environment(variable) or BASE_URL, variable)
+    address = http_address(environment(variable) or DASHSCOPE, variable)
     return Endpoint(name, address, SecretStr(environment("DASHSCOPE_API_KEY")), "DASHSCOPE_API_KEY", variable)
-
-
-DEEPSEEK = "https://api.deepseek.com"
-DASHSCOPE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
 def require_endpoint(name: str, address: str, key_from: str, address_from: str) -> Endpoint:

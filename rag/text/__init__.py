@@ -1,11 +1,11 @@
 """Pure functions of text: a string comes in; its script, sentences, terms, numbers or a safe form of it go out."""
 
-from rag.text.find_numbers import Figure, find_figures, find_numbers
 from rag.text.injection import is_instruction, sanitise_for_model, sentences_without_instructions
-from rag.text.sanitise import sanitise_answer, sound, strip_invisible, strip_list_markup, well_formed
+from rag.text.numbers import Figure, find_figures, find_numbers
+from rag.text.sanitise import sanitise_answer, strip_invisible, strip_list_markup, well_formed
 from rag.text.scripts import CJK, language, normalise, script
-from rag.text.split_sentences import split_sentences
-from rag.text.split_terms import (
+from rag.text.sentences import split_sentences
+from rag.text.terms import (
     TERMS,
     chunk_terms,
     content_terms,
@@ -21,24 +21,23 @@ __all__ = [
     "TERMS",
     "Figure",
     "chunk_terms",
-    "well_formed",
     "content_terms",
+    "embedding_text",
     "find_figures",
+    "find_numbers",
     "is_instruction",
     "language",
-    "sanitise_for_model",
     "normalise",
-    "find_numbers",
-    "embedding_text",
-    "sanitise_answer",
-    "strip_list_markup",
     "rarity",
+    "sanitise_answer",
+    "sanitise_for_model",
     "script",
     "search_terms",
-    "split_sentences",
-    "sound",
-    "stem",
-    "split_terms",
     "sentences_without_instructions",
+    "split_sentences",
+    "split_terms",
+    "stem",
     "strip_invisible",
+    "strip_list_markup",
+    "well_formed",
 ]

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from rag.text import split_sentences
 from rag.text.sanitise import strip_invisible
+from rag.text.sentences import split_sentences
 
 __all__ = ["is_instruction", "sanitise_for_model", "sentences_without_instructions"]
 

@@ -83,11 +83,6 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
-def sound(text: str) -> str:
-    """`text` without halves of surrogate pairs, which no UTF-8 can hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 def strip_list_markup(sentence: str) -> str:
     """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
     return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")

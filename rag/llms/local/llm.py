@@ -13,7 +13,7 @@ from rag.llms import Piece
 from rag.llms.local.engine import Call, Run, start
 from rag.llms.local.gguf import read_header
 from rag.llms.local.template import breaker, chatml, is_chatml, pieces, veil
-from rag.text.sanitise import sound
+from rag.text.sanitise import well_formed
 from rag.types import Message, Usage
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
@@ -83,7 +83,7 @@ class LocalLLM:
         The engine counts the tokens of a prompt before it refuses one that is longer than the
         context: a prompt filled up with that many tokens is counted and never read.
         """
-        prompt = [0] * self._context + pieces(sound(text), self._markers)
+        prompt = [0] * self._context + pieces(well_formed(text), self._markers)
         said: list[str] = []
         self._call("handle_completions")(json.dumps({"prompt": prompt, "max_tokens": 1}), said.append)
         try:
@@ -108,8 +108,8 @@ class LocalLLM:
             "return_progress": True,  # a sign of life from each batch, so that a long prompt can be cancelled
         }
         if grammar is not None:
-            body["grammar"] = sound(grammar)
-        return self._pieces(*self._request([Message(m.role, sound(m.content)) for m in messages], body))
+            body["grammar"] = well_formed(grammar)
+        return self._pieces(*self._request([Message(m.role, well_formed(m.content)) for m in messages], body))
 
     def close(self) -> None:
         """Stop what is being written and free the model's memory; a closed model answers nothing more."""
