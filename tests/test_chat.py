@@ -85,7 +85,7 @@ def test_a_new_conversation(chat: Chat, llm: ScriptedLLM) -> None:
 
 
 def test_the_oldest_turns_are_left_out(chat: Chat, llm: ScriptedLLM, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.llms.profile.REMOTE_HISTORY", 40)
+    monkeypatch.setattr("rag.conversation.chat.REMOTE_HISTORY", 40)
     for n in range(6):
         chat.ask(f"Number {n}: how long is the warranty of the Tern machine?")
     chat.ask(FOLLOW)

@@ -101,7 +101,7 @@ class TestMiniLM(EmbedderContract):
     def test_nothing_is_told_to_anybody(self) -> None:
         code = (
             "import sys; sys.addaudithook(lambda event, _: event == 'socket.connect' and sys.exit('connects')); "
-            "from rag.embedders import minilm; minilm.MANY = 1; "
+            "from rag.embedders.builtin import minilm; minilm.MANY = 1; "
             "minilm.MiniLM.load().embed(['one', 'two words']); "
             "print('openvino' in sys.modules, [m for m in sys.modules if 'telemetry' in m])"
         )

@@ -363,7 +363,7 @@ def test_an_index_that_cannot_be_written_to_is_read(
     (folder / FILE).chmod(0o444)
     folder.chmod(0o555)
     become = "import os\nif os.getuid() == 0:\n    os.setgroups([])\n    os.setgid(65534)\n    os.setuid(65534)\n"
-    imports = "import sqlite3, filelock, faiss, numpy, json, rag.stores.faiss\n"
+    imports = "import sqlite3, filelock, faiss, numpy, json, rag.stores.faiss.store\n"
     child = subprocess.Popen(
         [sys.executable, "-c", imports + become + READ, str(folder)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
