@@ -84,7 +84,7 @@ $(PROXY):
 
 test-stores: $(DEV) $(INFINITY) $(PROXY) ## the same contract on real servers: Elasticsearch, PostgreSQL, Milvus, Redis, Qdrant
 	RAG_OLLAMA_PROXY="$(CURDIR)/$(PROXY)" $(BIN)/python -m pytest -m stores --durations=10 \
-		tests/stores tests/test_providers.py tests/test_remote_embedders.py
+		tests/stores tests/llms/test_providers.py tests/embedders/test_remote_embedders.py
 ifneq ($(wildcard $(SHARED)/eval/xquad-en),)
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest -m stores tests/check_shared/test_stores_xquad.py
 endif

@@ -125,7 +125,7 @@ def rag(index: str, hashed: HashedEmbedder) -> Iterator[RAG]:
 @pytest.fixture(scope="session")
 def elasticsearch_server() -> Iterator[Any]:
     """A real one, which several modules of tests/stores use."""
-    from servers_es_pg import elasticsearch
+    from helpers.servers.elasticsearch_postgresql import elasticsearch
 
     with elasticsearch() as running:
         yield running

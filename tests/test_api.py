@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Tree, environment
-from scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM
 
 import rag.api
 from rag import RAG, Answer, Hit, RagError, Where

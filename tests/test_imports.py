@@ -89,7 +89,7 @@ def full_name(module: str, name: str) -> str:
 
 def room(module: str) -> str:
     """The room a module lies in: "rag.stores" for rag.stores.faiss.store, "ingest" for ingest.loaders.pdf."""
-    return "ingest" if module.split(".")[0] == "ingest" else ".".join(module.split(".")[:2])
+    return "ingest" if module.split(".", maxsplit=1)[0] == "ingest" else ".".join(module.split(".")[:2])
 
 
 def layer(module: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,16 +11,14 @@ from pathlib import Path
 
 import pytest
 from contracts.store import document
+from helpers.servers import elasticsearch_postgresql as servers
+from helpers.servers import qdrant_redis_milvus as more
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.stores import Store, open_store
 from rag.stores.copy import copy
 from rag.text import TERMS, embedding_text, split_terms
 from rag.types import Chunk, Manifest, Scored, Where
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "stores"))
-import servers_es_pg as servers
-import servers_q_r_m as more
 
 pytestmark = [
     pytest.mark.stores,

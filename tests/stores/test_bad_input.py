@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import self_signed
+from helpers.servers.http import self_signed
 
 from rag.errors import ConfigError, MissingExtra, StoreError
 from rag.stores import open_store

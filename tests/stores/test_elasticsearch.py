@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import servers_es_pg as servers
+from contracts.engine_store import RemoteContract, one_line
 from contracts.store import DIM, MANIFEST, Open, StoreContract, document, fill, passages, texts_of, unit
 from elasticsearch import Elasticsearch
-from remote_contract import RemoteContract, one_line
-from servers import self_signed
+from helpers.servers import elasticsearch_postgresql as servers
+from helpers.servers.http import self_signed
 
 from rag.errors import ConfigError, IndexLocked, StoreError
 from rag.stores import open_store

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import servers_es_pg as servers
 from contracts.embedder import CATS, EmbedderContract
+from contracts.engine_store import one_line
 from elasticsearch import Elasticsearch
-from remote_contract import one_line
+from helpers.servers import elasticsearch_postgresql as servers
 
 from rag import RAG
 from rag.embedders import Embedder, load_embedder

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from contracts.server_store import ROOT, RemoteContract
 from contracts.store import MANIFEST, fill
-from remote import ROOT, RemoteContract
 
 from rag.errors import StoreError
 from rag.stores import open_store

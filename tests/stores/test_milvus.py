@@ -15,11 +15,11 @@ from typing import Any
 
 import grpc
 import pytest
-import servers_q_r_m as servers
+from contracts.server_store import ROOT, RemoteContract, ServerContract
 from contracts.store import MANIFEST, fill
+from helpers.servers import qdrant_redis_milvus as servers
+from helpers.servers.http import self_signed
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
-from remote import ROOT, RemoteContract, ServerContract
-from servers import self_signed
 
 from rag.errors import StoreError
 from rag.stores import open_store

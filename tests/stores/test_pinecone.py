@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from contracts.store import GUIDE, MANIFEST, document, fill, passages, texts_of, unit
-from servers import Reply, Request, answering
+from helpers.servers.http import Reply, Request, answering
 
 from rag.errors import ConfigError, IndexLocked, StoreError
 from rag.stores import open_store

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import servers_es_pg as servers
-import tls_front
+from contracts.engine_store import RemoteContract, one_line
 from contracts.store import MANIFEST, StoreContract, fill
-from remote_contract import RemoteContract, one_line
-from servers import self_signed
+from helpers.servers import elasticsearch_postgresql as servers
+from helpers.servers import tls_front
+from helpers.servers.http import self_signed
 
 from rag.errors import ConfigError, StoreError
 from rag.stores import open_store

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import servers_q_r_m as servers
+from contracts.server_store import ServerContract
 from contracts.store import MANIFEST, document, fill, passages, unit
-from remote import ServerContract
+from helpers.servers import qdrant_redis_milvus as servers
 
 from rag.errors import StoreError
 from rag.stores import open_store

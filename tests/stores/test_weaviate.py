@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from contracts.store import GUIDE, MANIFEST, document, fill, passages, texts_of, unit
-from servers_es_pg import free_port
+from helpers.servers.elasticsearch_postgresql import free_port
+from helpers.servers.weaviate_wire import KEY, REST_OF_A_CLASS, Wire, serving
 from weaviate.proto.v1 import batch_pb2
-from weaviate_wire import KEY, REST_OF_A_CLASS, Wire, serving
 
 from rag.errors import ConfigError, EmbedderMismatch, IndexLocked, IndexMissing, StoreError
 from rag.stores import Store, open_store

@@ -6,7 +6,7 @@ two products always fit the 16 bits in which x86 processors without VNNI add the
 are exact on every processor.
 
 The rounding of float32 still differs between engines, batch shapes and processors, and decides now and then on
-which side of a step a value falls: `tests/test_embedders.py` bounds what that does to a vector.
+which side of a step a value falls: `tests/embedders/test_embedders.py` bounds what that does to a vector.
 Source: microsoft/onnxruntime, commit 9322994, for the range of weights that cannot overflow, [-64, 63].
 """
 

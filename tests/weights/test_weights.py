@@ -25,7 +25,7 @@ from rag.errors import ConfigError, HashMismatch, ModelError
 from rag.weights import cache as models
 from rag.weights.catalogue import Model, read_catalogue
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def data(seed: int, size: int) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml.ns import qn
 from docx.oxml.parser import OxmlElement
-from samples import pdf, pdf_of
+from helpers.samples import pdf, pdf_of
 
 from ingest.loaders import LoadOptions, file_type, load
 from rag.errors import LoadError, Skip

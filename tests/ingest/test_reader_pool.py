@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from samples import pdf, pdf_of
+from helpers.samples import pdf, pdf_of
 
 from ingest.loaders import LoadOptions
 from ingest.reader_pool import Loaders, Reader

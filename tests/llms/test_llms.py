@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 from contracts.llm import CAPITAL, FORGED, SEA, STORY, LLMContract
+from helpers.servers.http import LLAMA, running
 from pydantic import SecretStr
-from servers import LLAMA, running
 
 from rag.answering.grammar import verbatim_grammar
 from rag.errors import ConfigError, LLMError, ModelError

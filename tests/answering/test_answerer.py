@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM
 
 from rag import RAG
 from rag.answering._tuned import SURE

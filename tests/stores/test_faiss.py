@@ -29,7 +29,7 @@ from rag.stores.faiss.store import FaissStore
 from rag.text import TERMS, chunk_terms, embedding_text, script, search_terms
 from rag.types import Manifest, Where
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class TestFaissStore(StoreContract):

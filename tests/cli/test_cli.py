@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Rag, Tree
-from scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM
 
 import rag.api
 from rag.cli import main

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from contracts.llm import CAPITAL, LLMContract, said
+from helpers.servers.http import LLAMA, Reply, Request, answering, events, running
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
-from servers import LLAMA, Reply, Request, answering, events, running
 
 from rag.errors import ConfigError, LLMError, MissingExtra
 from rag.llms import LLM, Piece, load_llm

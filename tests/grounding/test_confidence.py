@@ -134,7 +134,7 @@ def test_confidence_rises_with_what_was_found_and_falls_with_doubt() -> None:
     found = AnswerabilityFeatures(0.3, 0.05, 0.9, 0.6, 0.5)
     sure = confidence(found, 0.1, "latin")
     assert 0 < sure < 1
-    better = {"lead": 0.15, "closeness": 1.4, "rarity": 0.7, "missing": 0.1}
+    better = {"score_margin": 0.15, "closeness": 1.4, "rarity": 0.7, "missing": 0.1}
     for name, value in better.items():
         assert confidence(replace(found, **{name: value}), 0.1, "latin") > sure, name
     assert confidence(found, 0.9, "latin") < sure < confidence(found, 0.1, "other")

@@ -14,7 +14,7 @@ from rag.llms.prompts import render, turns
 from rag.retrieval.passages import Passage
 from rag.types import Chunk
 
-PROMPTS = Path(__file__).parents[1] / "prompts"
+PROMPTS = Path(__file__).parents[2] / "prompts"
 
 
 def test_variables_are_filled() -> None:

@@ -19,10 +19,10 @@ from zlib import crc32
 import numpy as np
 import pytest
 from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
+from helpers.minigguf import write_minilm
+from helpers.servers.http import LLAMA, Reply, Request, answering, running
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
-from minigguf import write_minilm
 from pydantic import SecretStr
-from servers import LLAMA, Reply, Request, answering, running
 
 from ingest.estimate import estimate
 from ingest.pipeline import ingest

@@ -26,9 +26,9 @@ from rag.llms import load_llm
 from rag.retrieval.fusion import merge_rankings
 from rag.types import Answer, Citation, Hit
 
-DIALOGUES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/dialogues.toml").read_text(encoding="utf-8"))[
-    "dialogue"
-]
+DIALOGUES: list[dict[str, Any]] = tomllib.loads(
+    (ROOT / "tests/conversation/dialogues.toml").read_text(encoding="utf-8")
+)["dialogue"]
 QUESTIONS = tomllib.loads((ROOT / "data/questions.toml").read_text(encoding="utf-8"))["question"]
 SLICE = DIALOGUES[::11]
 """Those that `make test` has the model rewrite; `make check-talk` has it rewrite all."""

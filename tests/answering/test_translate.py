@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM
 
 from rag import RAG
 from rag.answering.translate import translate_claim, translate_question

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM
 
 from rag.answering.answerer import Answerer
 from rag.config import Settings

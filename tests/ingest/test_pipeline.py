@@ -12,7 +12,7 @@ from typing import Any
 
 import pypdf
 import pytest
-from samples import pdf, pdf_of
+from helpers.samples import pdf, pdf_of
 
 from ingest.estimate import estimate
 from ingest.pipeline import ingest, with_index_chunk_size

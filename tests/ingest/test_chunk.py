@@ -17,7 +17,7 @@ from rag.embedders.hashed import HashedEmbedder
 from rag.text import embedding_text, split_terms
 from rag.types import Chunk, Heading, Page
 
-DOCS = Path(__file__).parents[1] / "data" / "docs"
+DOCS = Path(__file__).parents[2] / "data" / "docs"
 HASHED = HashedEmbedder()
 SIGNS = [
     "word", "Word", " ", "  ", "\n", "\n\n", "\t", "。", "，", "；", "！”", "...", "…", ". ", "3.5", "中文",
