@@ -21,7 +21,7 @@ SEPARATORS = (
     r"\s+",
     "",
 )
-VERSION = 1
+VERSION = 2
 
 Counter = Callable[[Sequence[str]], list[int]]
 
@@ -43,17 +43,22 @@ class Chunker:
     def split(self, source: str, pages: Iterable[Page]) -> list[Chunk]:
         """The chunks of a document, in reading order, `position` counted from 0."""
         found: list[Chunk] = []
+        title = ""
         for page in pages:
+            title = title or page.title
             for start, end, path in sections(page):
-                heading = self._short(path)
+                heading = self._short(_under(title, path))
                 for a, b in self._cut(page.text, start, end, heading):
                     found.append(Chunk(source, page.text[a:b], a, b, len(found), page.number, heading))
         return found
 
     def _short(self, path: tuple[str, ...]) -> tuple[str, ...]:
-        """The innermost headings of `path` that leave half of a chunk to its text."""
+        """The first and the innermost headings of `path` that leave half of a chunk to its text."""
         while path and self.count([" > ".join(path)])[0] > self.size // 2:
-            path = path[1:] if len(path) > 1 else (path[0][: len(path[0]) // 2],)
+            if len(path) == 1:
+                path = (path[0][: len(path[0]) // 2],)
+            else:
+                path = (path[0], *path[2:]) if len(path) > 2 else path[1:]
         return path
 
     def _cut(self, text: str, start: int, end: int, heading: tuple[str, ...]) -> Iterator[tuple[int, int]]:
@@ -78,6 +83,11 @@ class Chunker:
                 yield from self._fit(text, a, b, room // 2, bare, heading)
             else:
                 yield a, b
+
+
+def _under(title: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    """`path` below its document's `title`: a passage says whose it is."""
+    return path if not title or title in path[:1] else (title, *path)
 
 
 def sections(page: Page) -> Iterator[tuple[int, int, tuple[str, ...]]]:

@@ -14,6 +14,7 @@ from ingest.indexer import Indexer, manifest_for
 from ingest.loaders import LoadOptions, file_type
 from ingest.reader_pool import Loaders
 from ingest.report import IngestReport, Progress
+from ingest.title import with_title
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError, Skip
@@ -163,7 +164,7 @@ class _Run:
             self.report.updated += 1
         else:
             self.report.added += 1
-        self.indexer.add(document, pages)
+        self.indexer.add(document, with_title(document.source, pages))
         self.done += 1
 
     def _settle(self, source: str, problem: LoadError) -> None:

@@ -218,7 +218,7 @@ def _close(pipe: IO[bytes]) -> None:
 
 
 def _page(item: list[Any]) -> Page:
-    text, number, headings, label = item
+    text, number, headings, label, title = item
     if not isinstance(text, str):
         raise TypeError("a page without text")
-    return Page(text, number, tuple(Heading(int(o), int(n), str(t)) for o, n, t in headings), label)
+    return Page(text, number, tuple(Heading(int(o), int(n), str(t)) for o, n, t in headings), label, title)

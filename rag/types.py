@@ -31,13 +31,15 @@ class Page:
     """A piece of a file as a loader reads it: a page of a PDF, a row of a table, or the whole text.
 
     `number` is the page as a viewer counts it (from 1), or None where the format has no pages.
-    `headings` lie in order of offset. `label` names a record inside a table ("row 12").
+    `headings` lie in order of offset. `label` names a record inside a table ("row 12"). `title` is the
+    document's, on its first page; the heading path of each of its chunks begins with it.
     """
 
     text: str
     number: int | None = None
     headings: tuple[Heading, ...] = ()
     label: str | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

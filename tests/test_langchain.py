@@ -44,7 +44,7 @@ class TestRetriever:
         wanted = {
             "source": "docs/heron.txt",
             "page": None,
-            "heading": "",
+            "heading": "heron",
             "start": 0,
             "end": len(HERON),
             "rank": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.errors import LoadError, Skip
@@ -139,7 +139,7 @@ def _within(pages: Iterable[Page], options: LoadOptions) -> Iterator[Page]:
 
 def _clean(page: Page) -> Page:
     headings = tuple(Heading(h.offset, h.level, _safe(h.title)) for h in page.headings)
-    return Page(_safe(page.text), page.number, headings, page.label)
+    return replace(page, text=_safe(page.text), headings=headings, title=_safe(page.title))
 
 
 def _safe(text: str) -> str:

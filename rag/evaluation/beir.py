@@ -14,7 +14,7 @@ from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError
 from rag.stores import Store
-from rag.types import Document, Heading, Page
+from rag.types import Document, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,6 @@ def index_beir(store: Store, embedder: Embedder, beir: Beir, settings: Settings)
     with store.write(manifest_for(embedder, chunker)) as writer:
         indexer = Indexer(writer, embedder, chunker)
         for row in beir.corpus:
-            headings = (Heading(0, 1, row["title"]),) if row.get("title") else ()
-            page = Page(row["text"], headings=headings)
+            page = Page(row["text"], title=row.get("title") or "")
             indexer.add(Document(row["_id"], "", "", len(row["text"]), 0, "text"), [page])
         indexer.flush()

@@ -92,7 +92,7 @@ def test_search_in_json(call: Call, index: str) -> None:
     assert list(done.json) == ["hits", "timings"]
     assert [list(hit) for hit in done.json["hits"]] == [HIT, HIT]
     hit = done.json["hits"][0]
-    assert (hit["rank"], hit["source"], hit["page"], hit["heading"]) == (1, "notes/warranty.txt", None, "")
+    assert (hit["rank"], hit["source"], hit["page"], hit["heading"]) == (1, "notes/warranty.txt", None, "warranty")
     assert hit["text"].startswith("The warranty of the Tern machine lasts 24 months.")
     assert (hit["start"], hit["end"]) == (0, len(hit["text"]))
     assert 0 < hit["score"] <= 1
@@ -121,7 +121,7 @@ def test_ask_in_json(call: Call, index: str, scripted: None) -> None:
             "n": 1,
             "source": "notes/warranty.txt",
             "page": None,
-            "heading": "",
+            "heading": "warranty",
             "quote": "The warranty of the Tern machine lasts 24 months.",
             "start": 0,
             "end": 49,
@@ -210,7 +210,7 @@ def test_ask(call: Call, index: str, scripted: None) -> None:
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == [
         "The warranty lasts 24 months. [1]",
-        "  [1] notes/warranty.txt",
+        "  [1] notes/warranty.txt · warranty",
         "      The warranty of the Tern machine lasts 24 months.",
         "",
     ]
@@ -251,7 +251,7 @@ def test_columns_of_a_table(call: Call, url: str, notes: Path) -> None:
     call("ingest", notes / "people.csv", "--index", url, "--embedder", "hashed", "--csv-text", "name, extension")
     hits = call("search", "Anna", "--index", url, "--json").json["hits"]
     assert hits[0]["text"] == "name: Anna Lindqvist\nextension: 7741"
-    assert hits[0]["heading"] == "row 1"
+    assert hits[0]["heading"] == "people > row 1"
 
 
 def test_forget(call: Call, index: str) -> None:
@@ -397,7 +397,7 @@ def test_chat_in_a_pipe(call: Call, index: str, scripted: None) -> None:
     assert shown[0] == f"› {QUESTION}"
     assert shown[1] == "The warranty lasts 24 months. [1]"
     for line in (
-        "  [1] notes/warranty.txt",
+        "  [1] notes/warranty.txt · warranty",
         "notes/people.csv",
         "No command is called /nonsense: see /help",
         "A new conversation.",
