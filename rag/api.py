@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rag.answering.answerer import Answerer, final_answer
-from rag.config import Settings, load_settings
+from rag.config import DEFAULT_EMBEDDER, Settings, load_settings
 from rag.conversation.chat import Chat
 from rag.embedders import Embedder, load_embedder
-from rag.errors import IndexMissing
+from rag.index import Index, store_at
 from rag.llms import LLM, load_llm
-from rag.stores import Store, open_store
+from rag.stores import Store
 from rag.stores.common.manifest import check_embedder, check_terms
 from rag.types import Answer, Hit, Manifest, Where
 
@@ -25,13 +24,10 @@ if TYPE_CHECKING:
 
     from ingest.report import IngestReport, Progress
 
-__all__ = ["DEFAULT_EMBEDDER", "RAG"]
-
-DEFAULT_EMBEDDER = "bilingual"
-"""What fills a new index unless another embedder is named."""
+__all__ = ["RAG"]
 
 
-class RAG:
+class RAG(Index):
     """Question answering over one index.
 
     Any number of threads may search and ask at once; one at a time may ingest. Models are loaded
@@ -39,9 +35,8 @@ class RAG:
     """
 
     def __init__(self, store: Store, embedder: Embedder, llm: LLM | str | None, settings: Settings) -> None:
-        self.store = store
+        super().__init__(store, settings)
         self.embedder = embedder
-        self.settings = settings
         self._llm = llm
         self._loading = Lock()
 
@@ -66,7 +61,7 @@ class RAG:
         names = {"index": index, "embedder": embedder, "llm": llm}
         flags = {name: value for name, value in names.items() if isinstance(value, str)}
         chosen = load_settings({**flags, **settings})
-        store = open_store(chosen.index) if index is None or isinstance(index, str) else _adopted(index)
+        store = store_at(index, chosen)
         try:
             made = store.manifest()
             model = _embedder_for(store, chosen.embedder if embedder is None else embedder, made)
@@ -106,7 +101,7 @@ class RAG:
 
     def search(self, question: str, k: int = 10, where: Where | None = None) -> list[Hit]:
         """The `k` chunks that answer `question` best, best first, scores in [0, 1]."""
-        self._needs_index()
+        self.manifest()
         return Answerer(self.store, self.embedder, None, self.settings).search(question, k, where)
 
     def ask(self, question: str, where: Where | None = None) -> Answer:
@@ -115,31 +110,19 @@ class RAG:
 
     def stream(self, question: str, where: Where | None = None) -> Iterator[str | Answer]:
         """Pieces of the answer's text as they are found to be supported, then the `Answer`."""
-        self._needs_index()
+        self.manifest()
         return self.answerer.stream(question, where)
 
     def chat(self) -> Chat:
         """A new conversation: an object with `ask`, `stream` and `history`."""
-        self._needs_index()
+        self.manifest()
         return Chat(self.answerer)
 
-    def _needs_index(self) -> None:
-        if self.store.manifest() is None:
-            raise IndexMissing(self.store.url)
-
     def close(self) -> None:
-        """Let go of the index and of the language model."""
+        """Release the index and the language model."""
         if self._llm is not None and not isinstance(self._llm, str):
             self._llm.close()
-        self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().close()
 
 
 def _embedder_for(store: Store, named: str | Embedder | Embeddings, made: Manifest | None) -> Embedder:
@@ -155,11 +138,3 @@ def _embedder_for(store: Store, named: str | Embedder | Embeddings, made: Manife
     if isinstance(named, str):
         return load_embedder(named or (made.embedder if made else DEFAULT_EMBEDDER))
     return named
-
-
-def _adopted(index: Store | VectorStore) -> Store:
-    if isinstance(index, Store):
-        return index
-    from rag.stores.langchain import LangChainStore
-
-    return LangChainStore(index)

@@ -12,6 +12,11 @@ from typing import Any
 
 from rag.errors import ConfigError
 
+__all__ = ["DEFAULT_EMBEDDER", "Settings", "load_settings"]
+
+DEFAULT_EMBEDDER = "bilingual"
+"""What fills a new index unless another embedder is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

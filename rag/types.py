@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:  # `rag --help` does not wait for numpy
     import numpy as np
@@ -122,6 +122,20 @@ class Hit:
     dense: float | None = None
     lexical: float | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """What `rag search --json` shows of it."""
+        chunk = self.chunk
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "source": chunk.source,
+            "page": chunk.page,
+            "heading": " > ".join(chunk.heading),
+            "start": chunk.start,
+            "end": chunk.end,
+            "text": chunk.text,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
@@ -134,6 +148,18 @@ class Citation:
     end: int
     page: int | None = None
     heading: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """What `rag ask --json` shows of it."""
+        return {
+            "n": self.n,
+            "source": self.source,
+            "page": self.page,
+            "heading": " > ".join(self.heading),
+            "quote": self.quote,
+            "start": self.start,
+            "end": self.end,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +214,18 @@ class Answer:
     asked: str = ""
     confidence: float | None = None
     short: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `rag ask --json` shows of it."""
+        return {
+            "question": self.question,
+            "asked": self.asked or self.question,
+            "answer": self.text,
+            "short": self.short,
+            "refused": self.refused,
+            "citations": [citation.as_json() for citation in self.citations],
+            "hits": [hit.as_json() for hit in self.hits],
+            "model": self.model,
+            "usage": asdict(self.usage),
+            "timings": {stage: round(seconds, 4) for stage, seconds in self.timings.items()},
+        }

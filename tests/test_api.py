@@ -17,7 +17,8 @@ from helpers.scripted import ScriptedLLM
 import rag.api
 from rag import RAG, Answer, Hit, RagError, Where
 from rag.embedders.hashed import HashedEmbedder
-from rag.errors import ConfigError, EmbedderMismatch, IndexMissing, IndexVersion
+from rag.errors import ConfigError, EmbedderMismatch, IndexMissing, IndexVersion, StoreError
+from rag.index import Index
 from rag.stores import open_store
 from rag.stores.common.manifest import another
 from rag.text import TERMS
@@ -44,6 +45,26 @@ def test_the_way_from_a_folder_to_an_answer(notes: Path, url: str) -> None:
         assert "".join(map(str, pieces)) == last.text == "The car park opens at 7:30. [1]"
         chat = opened.chat()
         assert [chat.ask(QUESTION)] == chat.history
+
+
+def test_upkeep_needs_no_model(index: str, tmp_path: Path) -> None:
+    with Index.open(index) as opened:
+        names = [document.source for document in opened.sources()]
+        assert names == sorted(names)
+        assert "notes/warranty.txt" in names
+        status = opened.status()
+        assert (status.index["url"], status.index["documents"]) == (index, len(names))
+        assert status.as_json()["manifest"]["embedder"] == "hashed"
+        target = f"faiss:{tmp_path / 'copied'}"
+        assert opened.copy_to(target).documents == len(names)
+        assert opened.forget("notes/*.csv", dry_run=True) == ["notes/people.csv"]
+        assert opened.forget("notes/*.csv", "notes/warranty.txt") == ["notes/people.csv", "notes/warranty.txt"]
+        assert len(opened.sources()) == len(names) - 2
+        with pytest.raises(StoreError, match=r"no source 'else/\*'"):
+            opened.forget("notes/office.md", "else/*")
+        assert "notes/office.md" in [document.source for document in opened.sources()]
+    with RAG.open(target, llm="none") as copied:
+        assert [document.source for document in copied.sources()] == names
 
 
 def test_filters(rag: RAG) -> None:

@@ -25,6 +25,7 @@ LAYERS = (
     {"rag.grounding"},
     {"rag.answering"},
     {"rag.conversation"},
+    {"rag.index"},
     {"rag.api"},
     {"rag.evaluation", "rag.langchain"},
     {"rag.cli"},

@@ -6,14 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rag.cli.screen import (
-    answer_json,
-    hit_json,
     options,
     place,
     plain,
@@ -50,7 +48,7 @@ def ask(
     question, where = _checked(question), _where(source, kind, page)
     with open_rag(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         if as_json:
-            show_json(answer_json(rag.ask(question, where)))
+            show_json(rag.ask(question, where).as_json())
         else:
             show_answer(question, rag.stream(question, where), cost)
 
@@ -75,7 +73,9 @@ def search(
         hits = rag.search(question, top_k or 10, _where(source, kind, page))
         timings = {"open": opened - began, "search": time.perf_counter() - opened}
     if as_json:
-        show_json({"hits": [hit_json(h) for h in hits], "timings": {k: round(v, 4) for k, v in timings.items()}})
+        show_json(
+            {"hits": [hit.as_json() for hit in hits], "timings": {k: round(v, 4) for k, v in timings.items()}}
+        )
         return
     for hit in hits:
         click.secho(f"{hit.rank:2}. {hit.score:.3f}  {plain(place(hit.chunk, question))}", bold=True)
@@ -137,12 +137,9 @@ def open_rag(index: str | None, embedder: str | None, llm: str | None, **setting
     """The index, with a bar whenever model weights are fetched."""
     from rag.api import RAG
     from rag.cli.bars import fetching
-    from rag.config import load_settings
-    from rag.errors import IndexMissing
-    from rag.stores import open_store
+    from rag.index import Index
 
-    with closing(open_store(load_settings({"index": index}).index)) as store:
-        if store.manifest() is None:  # said before any model is loaded or fetched
-            raise IndexMissing(store.url)
+    with Index.open(index) as found:
+        found.manifest()  # raises IndexMissing before any model is loaded or fetched
     with fetching(), RAG.open(index, embedder=embedder, llm=llm, **settings) as rag:
         yield rag

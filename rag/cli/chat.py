@@ -73,8 +73,8 @@ def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
         case "/help":
             click.echo(_HELP)
         case "/sources":
-            for source in rag.store.documents():
-                click.echo(plain(source))
+            for document in rag.sources():
+                click.echo(plain(document.source))
         case "/new":
             conversation.new()
             click.echo(say("A new conversation.", "已开始新的对话。"))

@@ -33,9 +33,8 @@ def evaluate() -> None:
 def retrieval(
     folder: Path, embedder: str | None, as_json: bool, limit: int | None, chunk_tokens: int | None
 ) -> None:
-    from rag.api import DEFAULT_EMBEDDER
     from rag.cli.bars import fetching
-    from rag.config import load_settings
+    from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.retrieval import evaluate_retrieval
 
@@ -77,9 +76,8 @@ def answers(
     import tempfile
 
     from rag.answering.answerer import Answerer
-    from rag.api import DEFAULT_EMBEDDER
     from rag.cli.bars import fetching
-    from rag.config import load_settings
+    from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.answers import curve, figures, naive, run, sample, write_table
     from rag.evaluation.beir import index_beir, read_beir

@@ -8,14 +8,13 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import click
 
 from rag import errors
 from rag.text import language
-from rag.types import Answer, Chunk, Citation, Hit
+from rag.types import Answer, Chunk, Citation
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -170,43 +169,3 @@ def show_usage(answer: Answer) -> None:
 def plain(text: str) -> str:
     """`text` without control characters: what a document holds must not steer the terminal."""
     return _STEERING.sub("�", text.replace("\r", ""))
-
-
-def hit_json(hit: Hit) -> dict[str, Any]:
-    chunk = hit.chunk
-    return {
-        "rank": hit.rank,
-        "score": round(hit.score, 6),
-        "source": chunk.source,
-        "page": chunk.page,
-        "heading": " > ".join(chunk.heading),
-        "start": chunk.start,
-        "end": chunk.end,
-        "text": chunk.text,
-    }
-
-
-def answer_json(answer: Answer) -> dict[str, Any]:
-    return {
-        "question": answer.question,
-        "asked": answer.asked or answer.question,
-        "answer": answer.text,
-        "short": answer.short,
-        "refused": answer.refused,
-        "citations": [
-            {
-                "n": c.n,
-                "source": c.source,
-                "page": c.page,
-                "heading": " > ".join(c.heading),
-                "quote": c.quote,
-                "start": c.start,
-                "end": c.end,
-            }
-            for c in answer.citations
-        ],
-        "hits": [hit_json(hit) for hit in answer.hits],
-        "model": answer.model,
-        "usage": asdict(answer.usage),
-        "timings": {stage: round(seconds, 4) for stage, seconds in answer.timings.items()},
-    }

@@ -18,9 +18,8 @@ _SHOWN = 40  # characters of a text in a row's head
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT TEXT…")
 @options("embedder", "json")
 def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool) -> None:
-    from rag.api import DEFAULT_EMBEDDER
     from rag.cli.bars import fetching
-    from rag.config import load_settings
+    from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
 
     if len(texts) < 2:

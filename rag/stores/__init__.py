@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from rag.errors import ConfigError
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
-__all__ = ["Store", "Writer", "open_store"]
+__all__ = ["HasStatistics", "Store", "Writer", "open_store"]
 
 
 class Writer(Protocol):
@@ -68,6 +68,15 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class HasStatistics(Protocol):
+    """A store that can also say how much it holds."""
+
+    def statistics(self) -> dict[str, int | str]:
+        """Counts and sizes by name, such as "documents", "chunks", "bytes"."""
+        ...
 
 
 def open_store(url: str) -> Store:  # noqa: PLR0911

@@ -10,7 +10,7 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessageChunk, UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
-from rag.cli.screen import answer_json, show_usage
+from rag.cli.screen import show_usage
 from rag.errors import ConfigError
 from rag.llms.langchain import adopt
 from rag.llms.prices import priced
@@ -42,7 +42,7 @@ def test_by_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert used is not None
     assert used.cost == pytest.approx((2000 * 3 + 1000 * 9) / 1e6)
     answer = Answer("Where?", "Paris [1]", False, model="m", usage=used)
-    assert answer_json(answer)["usage"]["cost"] == pytest.approx(0.015)
+    assert answer.as_json()["usage"]["cost"] == pytest.approx(0.015)
 
 
 @pytest.mark.parametrize(
