@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-# No telemetry, of ours or of a library's; what the user has set stays.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# No telemetry, of ours or of a library's; what the user has set stays. Read when a library is imported, so it is
+# set before any is, and what reads files in processes of its own takes it over.
+for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(_name, "1")
 
 if TYPE_CHECKING:
     from rag.api import RAG

@@ -61,8 +61,11 @@ def pull(names: tuple[str, ...]) -> None:
 def verify(names: tuple[str, ...]) -> None:
     from rag.weights.cache import catalogue, is_present
     from rag.weights.cache import verify as faults_of
+    from rag.weights.derived import verify_derived
 
-    faults = []
+    faults = [] if names else verify_derived()
+    for fault in faults:
+        click.echo(fault)
     for name in names or [n for n, model in catalogue().items() if is_present(model)]:
         found = faults_of(name)
         faults += found

@@ -17,7 +17,6 @@ from rag.embedders.batches import batches, embed_each, even_batches, fair_budget
 from rag.embedders.builtin import minilm
 from rag.embedders.builtin import runtime as engine
 from rag.embedders.builtin.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
-from rag.embedders.builtin.graph import derived
 from rag.errors import ConfigError, ModelError
 from rag.text.sanitise import well_formed
 from rag.weights.cache import model_path
@@ -293,19 +292,6 @@ def test_each_text_is_embedded_once() -> None:
 
     assert embed_each(["aa", "b", "aa"], 1, embed).tolist() == [[2], [1], [2]]
     assert seen == ["aa", "b"]
-
-
-def test_a_broken_derived_file_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAG_MODELS_DIR", str(tmp_path))
-
-    def fails(path: Path) -> None:
-        path.write_text("half", encoding="utf-8")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(ModelError, match="No space left"):
-        derived("thing", fails)
-    assert list((tmp_path / "derived").iterdir()) == []
-    assert derived("thing", lambda path: path.write_bytes(b"whole") and None).read_bytes() == b"whole"
 
 
 @pytest.mark.skipif(not engine.has_fast_engine(), reason="OpenVINO is not here")

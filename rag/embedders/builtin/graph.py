@@ -12,18 +12,14 @@ Source: microsoft/onnxruntime, commit 9322994, for the range of weights that can
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from rag.embedders.builtin.runtime import Array
-from rag.errors import ModelError
-from rag.weights.cache import cache_dir
 
 Node = tuple[str, list[str], str, dict[str, Any]]
 
@@ -190,33 +186,3 @@ def mask(g: Graph, ids: str, lengths: str) -> str:
     here = g.op("Range", g.constant(np.int32(0)), size, g.constant(np.int32(1)))
     inside = g.op("Less", here, g.op("Unsqueeze", lengths, g.ints(1)))
     return g.op("Cast", inside, to=_FLOAT)
-
-
-def derived(name: str, make: Callable[[Path], None]) -> Path:
-    """The file `name` among those computed from weights; `make` writes it the first time.
-
-    `name` must say everything that it depends on. Raises ModelError where it cannot be written.
-    """
-    path = cache_dir() / "derived" / name
-    if path.is_file():
-        return path
-    temporary = path.with_name(f"{uuid4().hex}.{name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make(temporary)
-        _keep(temporary, path)
-    except OSError as exc:
-        raise ModelError(f"{path} cannot be written ({exc}): set RAG_MODELS_DIR to a folder with space") from exc
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def _keep(temporary: Path, path: Path) -> None:
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    try:
-        temporary.replace(path)
-    except PermissionError:
-        if not path.is_file():  # Windows: another process has just made the same file and holds it
-            raise

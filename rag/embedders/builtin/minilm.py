@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rag.embedders.batches import Shape, batches, embed_each, even_batches, fair_budget, padded
-from rag.embedders.builtin.graph import CONTRIB, INT8, Graph, Steps, derived, lay, mask, product
+from rag.embedders.builtin.graph import CONTRIB, INT8, Graph, Steps, lay, mask, product
 from rag.embedders.builtin.runtime import (
     Array,
     Run,
@@ -30,6 +30,7 @@ from rag.embedders.builtin.runtime import (
 from rag.text.sanitise import well_formed
 from rag.types import Vectors
 from rag.weights.cache import model_path, weights_hash
+from rag.weights.derived import derived
 
 NAME = "all-MiniLM-L6-v2"
 DIM = 384

@@ -39,7 +39,7 @@ def session(path: Path) -> Run:
     """
     import onnxruntime as ort
 
-    ort.disable_telemetry_events()  # only its Windows builds have any
+    ort.disable_telemetry_events()  # on Windows; elsewhere `rag/__init__.py` has seen to it before the import
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from rag.embedders.batches import batches, embed_each, fair_budget, padded
-from rag.embedders.builtin.graph import INT8, Graph, Quantised, derived, linear, mask, quantise
+from rag.embedders.builtin.graph import INT8, Graph, Quantised, linear, mask, quantise
 from rag.embedders.builtin.runtime import Array, Run, allowed_processors, on_all_processors, session
 from rag.errors import ModelError
 from rag.text.sanitise import well_formed
 from rag.types import Vectors
 from rag.weights.cache import model_path, weights_hash
+from rag.weights.derived import derived
 
 NAME = "use-multilingual-v3"
 DIM = 512
