@@ -1,4 +1,8 @@
-"""ragstone: question answering over your own documents, with answers that the documents support."""
+"""ragstone: question answering over your own documents, with answers that the documents support.
+
+In: folders of documents, and questions. Out: answers with citations, or a refusal. `RAG` does it all; the names
+in `__all__` and those of `rag.langchain` are the public ones.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,13 @@ for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
 if TYPE_CHECKING:
     from rag.api import RAG
     from rag.errors import RagError
+    from rag.index import Index
     from rag.types import Answer, Chunk, Citation, Hit, Where
 
-__all__ = ["RAG", "Answer", "Chunk", "Citation", "Hit", "RagError", "Where"]
+__all__ = ["RAG", "Answer", "Chunk", "Citation", "Hit", "Index", "RagError", "Where"]
 __version__ = "0.1.0"
 
-_HOMES = {"RAG": "rag.api", "RagError": "rag.errors"}
+_HOMES = {"RAG": "rag.api", "Index": "rag.index", "RagError": "rag.errors"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,7 @@
-"""A file in, its pages out: `load` chooses the reader by suffix, one module for each format."""
+"""Files to pages: `load` chooses the loader by suffix, one module for each format.
+
+In: a path. Out: its `Page`s with headings, or a `LoadError` that says why not.
+"""
 
 from __future__ import annotations
 

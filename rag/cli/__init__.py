@@ -1,4 +1,7 @@
-"""The command line: the only place that prints. `main` is the console script `rag`."""
+"""The command line: the only place that prints. `main` is the console script `rag`.
+
+In: arguments, and questions from the terminal or a pipe. Out: text or JSON, and an exit status.
+"""
 
 from __future__ import annotations
 

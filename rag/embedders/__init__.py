@@ -1,4 +1,7 @@
-"""Text to vectors, by one fixed model for each index."""
+"""Text to vectors, by one fixed model for each index.
+
+In: the name of an embedder. Out: an `Embedder`, which takes texts and gives vectors of unit length.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The language models that write answers."""
+"""The language models that write answers.
+
+In: the name of a model. Out: an `LLM`, which takes messages and gives pieces of text.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,6 @@
-"""TODO"""
+"""Question to passages: what in the store may answer it.
+
+In: a question, a store and an embedder. Out: `Hit`s, best first, and the passages cut from them.
+"""
+
+__all__ = ["evidence", "fusion", "kinds", "passages", "question", "search", "split"]

@@ -1,4 +1,7 @@
-"""Where chunks and their vectors are kept, and the two searches over them."""
+"""Where chunks and their vectors are kept, and the two searches over them.
+
+In: the URL of an index. Out: a `Store`, which is searched by vectors and by terms, and has one `Writer`.
+"""
 
 from __future__ import annotations
 

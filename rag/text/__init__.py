@@ -1,4 +1,7 @@
-"""Pure functions of text: a string comes in; its script, sentences, terms, numbers or a safe form of it go out."""
+"""Pure functions of text.
+
+In: a string. Out: its script, language, sentences, terms or numbers, or a form of it that is safe to show.
+"""
 
 from rag.text.injection import is_instruction, sanitise_for_model, sentences_without_instructions
 from rag.text.numbers import Figure, find_figures, find_numbers
