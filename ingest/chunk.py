@@ -10,6 +10,7 @@ from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import ConfigError
 from rag.text import embedding_text
+from rag.text.place import cut
 from rag.types import Chunk, Heading, Page
 
 # Where to cut, best place first: paragraph, line, sentence, clause, word, anywhere.
@@ -49,7 +50,8 @@ class Chunker:
             for start, end, path in sections(page):
                 heading = self._short(_under(title, path))
                 for a, b in self._cut(page.text, start, end, heading):
-                    found.append(Chunk(source, page.text[a:b], a, b, len(found), page.number, heading))
+                    place = cut(page.place, page.text, a, b)
+                    found.append(Chunk(source, page.text[a:b], a, b, len(found), page.number, heading, place))
         return found
 
     def _short(self, path: tuple[str, ...]) -> tuple[str, ...]:

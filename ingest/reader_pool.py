@@ -218,7 +218,8 @@ def _close(pipe: IO[bytes]) -> None:
 
 
 def _page(item: list[Any]) -> Page:
-    text, number, headings, label, title = item
+    text, number, headings, label, title, place = item
     if not isinstance(text, str):
         raise TypeError("a page without text")
-    return Page(text, number, tuple(Heading(int(o), int(n), str(t)) for o, n, t in headings), label, title)
+    marks = tuple(Heading(int(o), int(n), str(t)) for o, n, t in headings)
+    return Page(text, number, marks, label, str(title), str(place))

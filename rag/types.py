@@ -32,7 +32,8 @@ class Page:
 
     `number` is the page as a viewer counts it (from 1), or None where the format has no pages.
     `headings` lie in order of offset. `label` names a record inside a table ("row 12"). `title` is the
-    document's, on its first page; the heading path of each of its chunks begins with it.
+    document's, on its first page; the heading path of each of its chunks begins with it. `place` is where its words
+    stand: `rag.text.place`.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Page:
     headings: tuple[Heading, ...] = ()
     label: str | None = None
     title: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Chunk:
 
     `start` and `end` are half-open character offsets into the text of its page (of the record for
     a table, of the whole file where there are no pages), so that ``page.text[start:end] == text``.
-    `position` counts the chunks of one source from 0.
+    `position` counts the chunks of one source from 0. `place` is where its words stand: `rag.text.place`.
     """
 
     source: str
@@ -58,6 +60,7 @@ class Chunk:
     position: int = 0
     page: int | None = None
     heading: tuple[str, ...] = ()
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +141,26 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A part of a line on a page, in points from the top left corner of the page as it is shown.
+
+    `page` counts from 1 as a viewer does; of an image, points are its pixels.
+    """
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
-    """What supports an answer: `quote` stands letter for letter in `source`, at ``[start, end)`` of `page`."""
+    """What supports an answer: `quote` stands letter for letter in `source`, at ``[start, end)`` of `page`.
+
+    `boxes` are where it stands on the pages of a PDF or an image, a box a line; `lines` the first and last line
+    (from 1) of a text file.
+    """
 
     n: int
     source: str
@@ -148,6 +169,8 @@ class Citation:
     end: int
     page: int | None = None
     heading: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    lines: tuple[int, int] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What `rag ask --json` shows of it."""
@@ -159,6 +182,8 @@ class Citation:
             "quote": self.quote,
             "start": self.start,
             "end": self.end,
+            "boxes": [asdict(box) for box in self.boxes],
+            "lines": self.lines,
         }
 
 

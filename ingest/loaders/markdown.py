@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.loaders.text import read_text
+from rag.text.place import lines_from
 from rag.types import Heading, Page
 
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -33,7 +34,7 @@ def read(path: Path) -> list[Page]:
     A title in the front matter is the first heading (offset 0) where no heading of level 1 is there.
     """
     text = read_text(path)
-    return [Page(text, headings=headings(text))]
+    return [Page(text, headings=headings(text), place=lines_from(1))]
 
 
 def headings(text: str) -> tuple[Heading, ...]:

@@ -11,6 +11,7 @@ from math import inf
 from pathlib import Path
 
 from rag.errors import Skip
+from rag.text.place import lines_from
 from rag.types import Page
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 def read(path: Path) -> list[Page]:
     """The whole file as one page, newlines as ``\\n``, otherwise letter for letter."""
-    return [Page(read_text(path))]
+    return [Page(read_text(path), place=lines_from(1))]
 
 
 def read_text(path: Path) -> str:

@@ -10,6 +10,7 @@ from rag.answering.short import number_as_in_source, short_answer
 from rag.answering.wording import in_quotes, quotation, without_markers
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
+from rag.text.place import boxes, lines
 from rag.text.sanitise import sanitise_answer
 from rag.types import Answer, Chunk, Citation, Hit, Usage
 
@@ -40,7 +41,18 @@ class Draft:
         """The number of the citation for ``[start, end)`` of `passage`'s page, a new one where there is none."""
         chunk = passage.chunk
         quote = chunk.text[start - chunk.start : end - chunk.start]
-        new = Citation(len(self.citations) + 1, chunk.source, quote, start, end, chunk.page, chunk.heading)
+        a, b = start - chunk.start, end - chunk.start
+        new = Citation(
+            len(self.citations) + 1,
+            chunk.source,
+            quote,
+            start,
+            end,
+            chunk.page,
+            chunk.heading,
+            boxes(chunk.place, a, b),
+            lines(chunk.place, chunk.text, a, b),
+        )
         for old in self.citations:
             if replace(new, n=old.n) == old:
                 return old.n

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from rag.errors import MissingExtra, StoreError
 from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
 from rag.stores.engine.ranges import cover, merged
+from rag.stores.engine.records import chunk_fields, chunk_from
 from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
@@ -323,7 +324,7 @@ def _hex(text: str) -> str:
 
 def _fields(row: Row) -> dict[str, Any]:
     c = row.chunk
-    body = [c.source, c.text, c.start, c.end, c.position, c.page, c.heading]
+    body = chunk_fields(c)
     weights = [float(each) for each in row.weights]
     return {
         "number": row.number, "page": -1 if c.page is None else c.page, "type": _hex(row.type),
@@ -333,5 +334,4 @@ def _fields(row: Row) -> dict[str, Any]:
 
 
 def _chunk(body: str) -> Chunk:
-    source, text, start, end, position, page, heading = json.loads(body)
-    return Chunk(source, text, start, end, position, page, tuple(heading))
+    return chunk_from(json.loads(body))

@@ -267,7 +267,7 @@ def _metadata(row: Row) -> dict[str, str | int]:
     return {
         "number": row.number, "type": row.type, "source": c.source, "start": c.start, "end": c.end,
         "position": c.position, "page": -1 if c.page is None else c.page,
-        "heading": json.dumps(c.heading, ensure_ascii=False),
+        "heading": json.dumps(c.heading, ensure_ascii=False), "place": c.place,
         "counts": b64encode(pack(row)).decode("ascii"),
         "vector": b64encode(row.vector.astype("<f4").tobytes()).decode("ascii"),
     }  # fmt: skip
@@ -286,4 +286,5 @@ def _chunk(text: str, held: Mapping[str, object]) -> Chunk:
     start, end, position, page = (_int(held[name]) for name in ("start", "end", "position", "page"))
     heading = tuple(json.loads(str(held["heading"])))
     source = str(held["source"])
-    return Chunk(source, text.partition("\n")[2], start, end, position, None if page < 0 else page, heading)
+    number, place = None if page < 0 else page, str(held.get("place", ""))
+    return Chunk(source, text.partition("\n")[2], start, end, position, number, heading, place)

@@ -26,6 +26,7 @@ import numpy as np
 from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
 from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
+from rag.stores.engine.records import chunk_fields, chunk_from
 from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
@@ -214,7 +215,7 @@ class Milvus:
 
     def _row(self, row: Row) -> dict[str, Any]:
         c = row.chunk
-        body = json.dumps([c.source, c.text, c.start, c.end, c.position, c.page, c.heading], ensure_ascii=False)
+        body = json.dumps(chunk_fields(c), ensure_ascii=False)
         if (size := len(body.encode())) > _BODY:
             raise StoreError(
                 f"a chunk of {c.source} has {size} bytes and Milvus takes {_BODY}: use shorter chunks"
@@ -370,5 +371,4 @@ def _filter(among: EngineFilter) -> str:
 
 
 def _chunk(body: str) -> Chunk:
-    source, text, start, end, position, page, heading = json.loads(body)
-    return Chunk(source, text, start, end, position, page, tuple(heading))
+    return chunk_from(json.loads(body))

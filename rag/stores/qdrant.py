@@ -33,7 +33,7 @@ except ImportError as error:
 
 _DENSE, _SPARSE = "ragstone_dense", "ragstone_terms"
 _STATE = str(uuid.uuid5(uuid.NAMESPACE_URL, "ragstone:state"))
-_CHUNK = ["source", "text", "start", "end", "position", "page", "heading"]  # as in `Chunk`
+_CHUNK = ["source", "text", "start", "end", "position", "page", "heading", "place"]  # as in `Chunk`
 _AT_ONCE = 64  # points in one request: a vector of 1,024 numbers is some 20 kB of JSON
 _PAGE = 1000  # records read at once
 _OLDEST = (1, 10)  # `points/query`, and sparse vectors without an index of their own settings
@@ -292,7 +292,7 @@ def _point(row: Row) -> models.PointStruct:
     payload = {
         "kind": "chunk", "number": row.number, "type": row.type, "source": chunk.source, "text": chunk.text,
         "start": chunk.start, "end": chunk.end, "position": chunk.position, "page": chunk.page,
-        "heading": list(chunk.heading), "counts": b64encode(pack(row)).decode("ascii"),
+        "heading": list(chunk.heading), "place": chunk.place, "counts": b64encode(pack(row)).decode("ascii"),
     }  # fmt: skip
     return models.PointStruct(
         id=row.number, vector={_DENSE: row.vector.tolist(), _SPARSE: sparse}, payload=payload

@@ -22,6 +22,7 @@ from rag.errors import MissingExtra, StoreError
 from rag.stores.common.address import Address, parse
 from rag.stores.common.bm25 import K1
 from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
+from rag.stores.engine.records import chunk_fields, chunk_from
 from rag.stores.engine.store import EngineStore
 from rag.types import Chunk, Vector
 
@@ -332,7 +333,7 @@ def _tag(text: str) -> str:
 def _fields(row: Row) -> list[Any]:
     chunk = row.chunk
     words = [f"{each:08x}" for each in np.repeat(row.hashes, row.counts.astype(np.intp)).tolist()]
-    body = [chunk.source, chunk.text, chunk.start, chunk.end, chunk.position, chunk.page, chunk.heading]
+    body = chunk_fields(chunk)
     page = [] if chunk.page is None else ["page", chunk.page]
     return [
         "number", row.number, *page, "type", _tag(row.type), "terms", " ".join(words),
@@ -342,5 +343,4 @@ def _fields(row: Row) -> list[Any]:
 
 
 def _chunk(body: bytes) -> Chunk:
-    source, text, start, end, position, page, heading = json.loads(body)
-    return Chunk(source, text, start, end, position, page, tuple(heading))
+    return chunk_from(json.loads(body))

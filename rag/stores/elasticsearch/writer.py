@@ -287,7 +287,7 @@ class ElasticsearchWriter:
 
 
 def _fields(chunk: Chunk, terms: Sequence[str]) -> dict[str, Any]:
-    shown = ("text", "start", "end", "position", "page", "heading")
+    shown = ("text", "start", "end", "position", "page", "heading", "place")
     found = {
         "terms": " ".join(terms),
         "length": len(terms),

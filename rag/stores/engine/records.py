@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from rag.errors import StoreError
 from rag.stores.engine.frequencies import Segment, from_parts
 from rag.stores.engine.protocol import Engine
 from rag.stores.engine.ranges import holds
 from rag.stores.engine.state import State
-from rag.types import Document
+from rag.types import Chunk, Document
 
 
 def visible_documents(engine: Engine, state: State) -> dict[str, tuple[int, Document]]:
@@ -26,3 +27,16 @@ def read_segment(engine: Engine, first: int, last: int, url: str) -> Segment:
     if len(parts) != last - first + 1:
         raise StoreError(f"the index {url} changed while it was searched: ask again")
     return from_parts(parts[number] for number in sorted(parts))
+
+
+def chunk_fields(chunk: Chunk) -> list[object]:
+    """A chunk as a list that JSON carries, for engines that keep it in one field; `chunk_from` reads it."""
+    return [
+        chunk.source, chunk.text, chunk.start, chunk.end, chunk.position, chunk.page, chunk.heading, chunk.place
+    ]  # fmt: skip
+
+
+def chunk_from(fields: list[Any]) -> Chunk:
+    """The chunk that `chunk_fields` made the list of; earlier lists end before `place`."""
+    source, text, start, end, position, page, heading, *place = fields
+    return Chunk(source, text, start, end, position, page, tuple(heading), *place)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from rag.errors import IndexMissing, IndexVersion, StoreError
 
 FILE = "ragstone.sqlite"
-VERSION = 2  # of the schema, in the file's user_version
+VERSION = 3  # of the schema, in the file's user_version
 _APPLICATION = 0x52414753  # "RAGS", in the file's application_id
 
 # Chunk ids are given out by `state.next` and never again, and a document's are consecutive from `first`:
@@ -31,7 +31,8 @@ CREATE TABLE documents (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, pat
     chunks INTEGER NOT NULL, first INTEGER NOT NULL, lengths BLOB NOT NULL,
     scripts BLOB NOT NULL);
 CREATE TABLE chunks (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, position INTEGER NOT NULL,
-    page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL);
+    page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
+    place TEXT NOT NULL);
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE codes (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE segments (id INTEGER PRIMARY KEY, size INTEGER NOT NULL);

@@ -252,10 +252,10 @@ def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | 
 def _read_chunks(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
     marks = ", ".join("?" * len(ids))
     query = (
-        "SELECT c.id, d.source, c.text, c.start, c.end, c.position, c.page, c.heading"  # noqa: S608
+        "SELECT c.id, d.source, c.text, c.start, c.end, c.position, c.page, c.heading, c.place"  # noqa: S608
         f" FROM chunks c JOIN documents d ON d.id = c.document WHERE c.id IN ({marks})"
     )
     found: dict[int, Chunk] = {}
-    for key, source, text, start, end, position, page, heading in db.execute(query, [int(each) for each in ids]):
-        found[key] = Chunk(source, text, start, end, position, page, tuple(json.loads(heading)))
+    for key, source, text, start, end, position, page, heading, place in db.execute(query, [*map(int, ids)]):
+        found[key] = Chunk(source, text, start, end, position, page, tuple(json.loads(heading)), place)
     return found

@@ -191,10 +191,10 @@ class SqliteWriter:
 
     def _insert_chunks(self, document: int, first: int, chunks: Sequence[Chunk]) -> None:
         self._db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (first + i, document, c.position, c.page, c.start, c.end,
-                 json.dumps(c.heading, ensure_ascii=False), c.text)
+                 json.dumps(c.heading, ensure_ascii=False), c.text, c.place)
                 for i, c in enumerate(chunks)
             ),
         )  # fmt: skip

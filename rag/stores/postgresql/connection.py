@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = 1  # of the schema, in the comment on the index's first table
+VERSION = 2  # of the schema, in the comment on the index's first table
 _MARK = "ragstone index, format "
 _OLDEST_SERVER, _OLDEST_PGVECTOR = 130000, (0, 8)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,47}")
@@ -35,7 +35,7 @@ _MOST_HALF = 4000  # of 2 bytes
 _SCHEMA = """
 CREATE TABLE {0} (id bigint PRIMARY KEY, document bigint NOT NULL, position integer NOT NULL, page integer,
     "start" integer NOT NULL, "end" integer NOT NULL, heading text NOT NULL, text text NOT NULL,
-    length integer NOT NULL);
+    length integer NOT NULL, place text NOT NULL);
 CREATE TABLE {1} (one integer PRIMARY KEY CHECK (one = 1), name uuid NOT NULL, manifest text NOT NULL,
     generation bigint NOT NULL, next bigint NOT NULL, chunks bigint NOT NULL, length bigint NOT NULL);
 CREATE TABLE {2} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text COLLATE "C" NOT NULL UNIQUE,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rag.stores.postgresql.connection import Connection
 
 _FREQUENCIES_KEPT = 100_000
-_CHUNK = 'c.id, d.source, c.text, c."start", c."end", c.position, c.page, c.heading'
+_CHUNK = 'c.id, d.source, c.text, c."start", c."end", c.position, c.page, c.heading, c.place'
 _DOCUMENT = "source, path, sha256, size, modified, type, chunks"
 
 
@@ -222,5 +222,5 @@ def _one(db: Connection, query: str, values: Sequence[Any] = ()) -> tuple[Any, .
 
 
 def _chunk(row: Sequence[Any]) -> Chunk:
-    source, text, start, end, position, page, heading = row
-    return Chunk(source, text, start, end, position, page, tuple(json.loads(heading)))
+    source, text, start, end, position, page, heading, place = row
+    return Chunk(source, text, start, end, position, page, tuple(json.loads(heading)), place)

@@ -187,7 +187,7 @@ class PostgresWriter:
         for i, (c, counts) in enumerate(zip(chunks, terms, strict=True), first):
             length = counts.total()
             heading = json.dumps(c.heading, ensure_ascii=False)
-            rows.append((i, document, c.position, c.page, c.start, c.end, heading, c.text, length))
+            rows.append((i, document, c.position, c.page, c.start, c.end, heading, c.text, length, c.place))
             blobs.append((i, head + vectors[i - first].astype(">f4").tobytes()))
             postings.extend((term, i, count, length) for term, count in counts.items())
         if len(rows) >= _FLUSH:
@@ -196,7 +196,7 @@ class PostgresWriter:
     def _flush(self) -> None:
         rows, blobs, postings = self._waiting
         postings.sort()
-        self._copy(self._chunks, "int8 int8 int4 int4 int4 int4 text text int4", rows)
+        self._copy(self._chunks, "int8 int8 int4 int4 int4 int4 text text int4 text", rows)
         self._copy(self._vectors, "int8 bytea", blobs)
         self._copy(self._terms, "text int8 int4 int4", postings)
 
