@@ -32,8 +32,8 @@ class Page:
 
     `number` is the page as a viewer counts it (from 1), or None where the format has no pages.
     `headings` lie in order of offset. `label` names a record inside a table ("row 12"). `title` is the
-    document's, on its first page; the heading path of each of its chunks begins with it. `place` is where its words
-    stand: `rag.text.place`.
+    document's, on its first page; the heading path of each of its chunks begins with it. `place` is where
+    its words stand: `rag.text.place`.
     """
 
     text: str

@@ -125,6 +125,8 @@ def test_ask_in_json(call: Call, index: str, scripted: None) -> None:
             "quote": "The warranty of the Tern machine lasts 24 months.",
             "start": 0,
             "end": 49,
+            "boxes": [],
+            "lines": [1, 1],
         }
     ]
     assert [list(hit) for hit in answer["hits"]] == [HIT] * len(answer["hits"])

@@ -78,7 +78,7 @@ def test_what_is_gone_or_no_file(tmp_path: Path) -> None:
 
 def test_characters_that_cannot_be_stored_or_seen_are_replaced_one_for_one(tmp_path: Path) -> None:
     text = "a\x07b\U000e0041c" + "z" * 100
-    assert pages(tmp_path, "a.txt", text) == [Page("a b c" + "z" * 100)]
+    assert pages(tmp_path, "a.txt", text) == [Page("a b c" + "z" * 100, place="L1")]
 
 
 # ── Markdown ─────────────────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,8 @@ def test_pages_come_back_whole_and_in_order(tmp_path: Path) -> None:
     with Loaders(workers=3) as loaders:
         found = list(loaders.load_all(iter(paths)))
     assert found == [
-        (p, (Page(f"# 第{n}章\n", headings=(Heading(0, 1, f"第{n}章"),)),)) for n, p in enumerate(paths)
+        (p, (Page(f"# 第{n}章\n", headings=(Heading(0, 1, f"第{n}章"),), place="L1"),))
+        for n, p in enumerate(paths)
     ]
 
 
@@ -97,7 +98,7 @@ def test_a_reader_that_dies_is_replaced(tmp_path: Path, slow: Path) -> None:
         threading.Timer(0.5, os.kill, (pid, signal.SIGSEGV)).start()
         with pytest.raises(LoadError, match=r"^its reader stopped unexpectedly \(exit status -11\)$"):
             reader.load(slow)
-        assert reader.load(after) == (Page("after"),)
+        assert reader.load(after) == (Page("after", place="L1"),)
         assert reader.pid != pid
     finally:
         reader.close()
