@@ -9,11 +9,12 @@ from pathlib import Path
 from ingest.chunk import chunker_for
 from ingest.discover import discover
 from ingest.indexer import BATCH
-from ingest.loaders import file_type
-from ingest.pipeline import content_hash, load_options
+from ingest.loaders import LoadOptions
+from ingest.pipeline import describe, load_options
 from ingest.reader_pool import Loaders
+from ingest.title import with_title
 from rag.config import Settings
-from rag.embedders import Embedder
+from rag.embedders import CountsCalls, Embedder, KeepsVectors
 from rag.errors import LoadError
 from rag.text import embedding_text
 from rag.types import Document
@@ -51,30 +52,30 @@ def estimate(
     settings = settings or Settings()
     chunker = chunker_for(embedder, settings)
     run = _Count(embedder)
-    with Loaders(load_options(settings, csv_text)) as loaders:
-        for path, pages in loaders.load_all(_to_read(paths, known or {}, csv_text, run.total)):
+    options = load_options(settings, csv_text)
+    with Loaders(options) as loaders:
+        for path, pages in loaders.load_all(_to_read(paths, known or {}, options, run.total)):
             if isinstance(pages, LoadError):
                 run.total.unread += 1
                 continue
             run.total.files += 1
-            run.add([embedding_text(chunk) for chunk in chunker.split(path.name, pages)])
+            run.add([embedding_text(chunk) for chunk in chunker.split(path.name, with_title(path.name, pages))])
     run.flush()
     return run.total
 
 
 def _to_read(
-    paths: Sequence[Path], known: Mapping[str, Document], csv_text: Sequence[str], total: Estimate
+    paths: Sequence[Path], known: Mapping[str, Document], options: LoadOptions, total: Estimate
 ) -> Iterator[Path]:
-    """The files that an ingest would read: found, of a known type, and not in the index as they are."""
+    """The files that an ingest would read: found, fit to be read, and not in the index as they are."""
     same = {(document.path, document.sha256) for document in known.values()}
     for path in {file.path: None for root in paths for file in discover(root).files}:
         try:
-            kind = file_type(path)
-            digest = content_hash(path, kind, csv_text)
-        except (LoadError, OSError):
+            document = describe(path.name, path, options)
+        except LoadError:
             total.unread += 1
             continue
-        if (str(path), digest) not in same:
+        if (document.path, document.sha256) not in same:
             yield path
 
 
@@ -95,12 +96,12 @@ class _Count:
 
     def flush(self) -> None:
         """Count what of the waiting texts would be sent."""
-        missing = getattr(self.embedder, "missing", None)
-        texts = missing(self._waiting) if missing else list(dict.fromkeys(self._waiting))
-        texts = [text for text in texts if text not in self._seen] if missing else texts
-        self.total.cached += len(self._waiting) - len(texts) if missing else 0
+        texts = list(dict.fromkeys(self._waiting))
+        if isinstance(self.embedder, KeepsVectors):
+            texts = [text for text in self.embedder.missing(self._waiting) if text not in self._seen]
+            self.total.cached += len(self._waiting) - len(texts)
         self.total.tokens += sum(self.embedder.count_tokens(texts))
-        calls = getattr(getattr(self.embedder, "inner", self.embedder), "calls", None)
-        self.total.calls += calls(texts) if calls else 0
+        if isinstance(self.embedder, CountsCalls):
+            self.total.calls += self.embedder.calls(texts)
         self._seen.update(texts)
         self._waiting.clear()

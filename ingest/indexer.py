@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.chunk import Chunker
 from ingest.report import Problem
-from rag.embedders import Embedder
+from rag.embedders import Embedder, EmbedsOnWrite
 from rag.errors import EmbedderError
 from rag.stores import Writer
 from rag.text import TERMS, embedding_text
@@ -76,7 +76,7 @@ class Indexer:
 
     def _embed(self, texts: list[str]) -> Vectors:
         """A row for each text; rows of nothing where the store embeds what it is given."""
-        if getattr(self.embedder, "embeds_on_write", False):
+        if isinstance(self.embedder, EmbedsOnWrite):
             return np.empty((len(texts), 0), np.float32)
         return self.embedder.embed_documents(texts)
 

@@ -60,7 +60,23 @@ def load_options(settings: Settings, csv_text: Sequence[str]) -> LoadOptions:
     return LoadOptions(csv_text=tuple(csv_text), max_bytes=settings.file_bytes, max_seconds=settings.file_seconds)
 
 
-def content_hash(path: Path, kind: str, csv_text: Sequence[str]) -> str:
+def describe(source: str, path: Path, options: LoadOptions) -> Document:
+    """What the index records of a file before it is read; equal `path` and `sha256`: it need not be read again.
+
+    Raises LoadError where the file cannot be read, Skip where it is of no known type or too large.
+    """
+    kind = file_type(path)
+    try:
+        stat = path.stat()
+        if stat.st_size > options.max_bytes:
+            raise Skip(f"too large: {stat.st_size:,} bytes, and the most is {options.max_bytes:,}")
+        digest = _content_hash(path, kind, options.csv_text)
+    except OSError as exc:
+        raise LoadError(f"cannot be read: {exc.strerror}") from exc
+    return Document(source, str(path), digest, stat.st_size, stat.st_mtime_ns, kind)
+
+
+def _content_hash(path: Path, kind: str, csv_text: Sequence[str]) -> str:
     """The sha256 of a file's content, and of the columns chosen from it where it is a table."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
@@ -123,19 +139,12 @@ class _Run:
     def _consider(self, source: str, path: Path) -> None:
         """Queue a file to be read, unless it is as it was or of no use."""
         try:
-            kind = file_type(path)
-            stat = path.stat()
-            if stat.st_size > self.options.max_bytes:
-                raise Skip(f"too large: {stat.st_size:,} bytes, and the most is {self.options.max_bytes:,}")
-            digest = content_hash(path, kind, self.options.csv_text)
-        except OSError as exc:
-            self._settle(source, LoadError(f"cannot be read: {exc.strerror}"))
+            document = describe(source, path, self.options)
         except LoadError as exc:
             self._settle(source, exc)
         else:
-            document = Document(source, str(path), digest, stat.st_size, stat.st_mtime_ns, kind)
             old = self.known.get(source)
-            if old is not None and (old.sha256, old.path) == (digest, str(path)):
+            if old is not None and (old.sha256, old.path) == (document.sha256, document.path):
                 self.report.unchanged += 1
                 self.done += 1
             else:

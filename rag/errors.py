@@ -33,8 +33,9 @@ class ConfigError(RagError):
 class MissingExtra(RagError):
     """A package that an optional part needs is not installed."""
 
-    def __init__(self, part: str, package: str, extra: str, beside: str = "") -> None:
-        super().__init__(f"{part} needs the package {package}: pip install 'ragstone[{extra}]'{beside}")
+    def __init__(self, part: str, package: str, extra: str = "", beside: str = "") -> None:
+        wanted = f"'ragstone[{extra}]'" if extra else package
+        super().__init__(f"{part} needs the package {package}: pip install {wanted}{beside}")
 
 
 class ModelError(RagError):

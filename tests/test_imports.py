@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -147,6 +148,23 @@ def test_each_folder_says_what_it_is_for(folder: str) -> None:
     text = ast.get_docstring(tree) or ""
     assert re.search(r"\bIn: .+ Out: ", text, re.DOTALL), "say what comes in and what goes out: In: … Out: …"
     assert any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__" for node in tree.body)
+
+
+def test_hints_name_extras_that_exist() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    named = {
+        ast.literal_eval(call.args[2])
+        for module in modules("rag") + modules("ingest")
+        for call in ast.walk(source(module))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).endswith("MissingExtra")
+        and len(call.args) > 2
+        and isinstance(call.args[2], ast.Constant)
+    }
+    assert len(named) > 5
+    assert named <= set(extras)
 
 
 def test_the_nouns_import_nothing_of_ours() -> None:

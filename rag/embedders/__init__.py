@@ -5,13 +5,21 @@ In: the name of an embedder. Out: an `Embedder`, which takes texts and gives vec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from rag.errors import ConfigError
 from rag.types import Vectors
 
-__all__ = ["Embedder", "load_embedder"]
+__all__ = [
+    "CountsCalls",
+    "CrossScript",
+    "Embedder",
+    "EmbedsOnWrite",
+    "InBatches",
+    "KeepsVectors",
+    "load_embedder",
+]
 
 
 @runtime_checkable
@@ -44,7 +52,52 @@ class Embedder(Protocol):
         ...
 
 
-def load_embedder(name: str) -> Embedder:
+@runtime_checkable
+class CrossScript(Protocol):
+    """An embedder whose cosines are smaller where question and document are written in different scripts."""
+
+    @property
+    def cross_script(self) -> float:
+        """A cosine across scripts as a share of one within a script, in (0, 1]."""
+        ...
+
+
+@runtime_checkable
+class EmbedsOnWrite(Protocol):
+    """An embedder inside a store: the store computes the vectors of what is written to it, and is given none."""
+
+    @property
+    def embeds_on_write(self) -> bool: ...
+
+
+@runtime_checkable
+class InBatches(Protocol):
+    """An embedder that hands out each batch of vectors as soon as it has it."""
+
+    def embed_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
+        """Rows of `texts`, and their vectors."""
+        ...
+
+
+@runtime_checkable
+class CountsCalls(Protocol):
+    """An embedder that knows how many requests it will make."""
+
+    def calls(self, texts: Sequence[str]) -> int:
+        """How many requests `embed_documents` makes for `texts`; nothing is sent."""
+        ...
+
+
+@runtime_checkable
+class KeepsVectors(Protocol):
+    """An embedder that keeps the vectors it has computed."""
+
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """The different ones among `texts` whose vectors it does not have."""
+        ...
+
+
+def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
     """The embedder called `name`: "bilingual", "minilm", "st:<catalogue name, hub name or path>", "hashed",
     "bge-m3", "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
@@ -65,10 +118,18 @@ def load_embedder(name: str) -> Embedder:
             from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder.load(model)
-        case "openai" | "dashscope" | "ollama" | "modelscope" | "bge-m3":
-            from rag.embedders.providers import load
+        case "modelscope" if model:
+            from rag.embedders import modelscope
 
-            return load(kind, model)
+            return modelscope.load(model)
+        case "bge-m3" if not model:
+            from rag.embedders import modelscope
+
+            return modelscope.bge_m3()
+        case "openai" | "dashscope" | "ollama" if model:
+            return _remote(kind, model)
+        case "openai" | "dashscope" | "ollama" | "modelscope":
+            raise ConfigError(f"no embedder is called {name!r}: {kind} needs a model, as in {kind}:NAME")
         case "langchain":
             raise ConfigError(f"{name!r} is a LangChain instance: pass it in Python, as RAG.open(embedder=…)")
         case "pipeline" if model:
@@ -85,3 +146,11 @@ def load_embedder(name: str) -> Embedder:
                 f"no embedder is called {name!r}: use bilingual, minilm, st:NAME-OR-PATH, bge-m3, "
                 "modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )
+
+
+def _remote(kind: str, model: str) -> Embedder:
+    """The embedder of a service, with its vectors kept in the user's cache."""
+    from rag.embedders.remote import dashscope, ollama, openai
+    from rag.embedders.remote.cache import cached
+
+    return cached({"openai": openai.load, "dashscope": dashscope.load, "ollama": ollama.load}[kind](model))

@@ -117,7 +117,7 @@ def _load(name: str, folder: Path) -> SentenceTransformer:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as exc:
-        raise MissingExtra(f"st:{name}", "sentence-transformers", "st") from exc
+        raise MissingExtra(f"st:{name}", "sentence-transformers") from exc
     try:
         return SentenceTransformer(str(folder), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError) as exc:

@@ -51,7 +51,7 @@ def _connect(endpoint: Endpoint, model: str, max_retries: int) -> Any:
     try:
         from rag.llms.reasoningchat import ReasoningChat
     except ImportError as exc:
-        raise MissingExtra(endpoint.name, "langchain-openai", "openai") from exc
+        raise MissingExtra(endpoint.name, "langchain-openai") from exc
     return ReasoningChat(
         model=model,
         base_url=endpoint.address,

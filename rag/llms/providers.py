@@ -125,9 +125,7 @@ def _missing(name: str, provider: str, exc: ImportError) -> RagError:
     said = str(exc)
     if "pip install" in said:  # LangChain names the package, which need not be called as the provider is
         package = said.rsplit("pip install", 1)[1].strip(" `'\"-U\n").rstrip("`.")
-    if provider in _EXTRAS:
-        return MissingExtra(name, package, _EXTRAS[provider])
-    return ConfigError(f"{name} needs the package {package}: pip install {package}")
+    return MissingExtra(name, package, _EXTRAS.get(provider, ""))
 
 
 def _unusable(endpoint: Endpoint, exc: Exception) -> RagError:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
 
-from rag.embedders import Embedder
+from rag.embedders import CrossScript, Embedder
 from rag.errors import StoreError
 from rag.retrieval._tuned import CANDIDATES, CROSS_SCRIPT_WEIGHT
 from rag.retrieval.fusion import fuse, scores_by_id
-from rag.stores import Store
+from rag.stores import KnowsScripts, Store
 from rag.text import embedding_text, script, search_terms
 from rag.types import Chunk, Hit, Scored, Vector, Where
 
@@ -34,7 +33,7 @@ def search(
 ) -> list[Hit]:
     """The `k` chunks that answer `question` best, best first."""
     query = embedder.embed_queries([question])[0]
-    scale = getattr(embedder, "cross_script", 1.0)
+    scale = embedder.cross_script if isinstance(embedder, CrossScript) else 1.0
     try:
         return _search(store, query, question, k, weights, where, scale)
     except StoreError:  # a commit may have come between the reads: once more, on what is there now
@@ -47,18 +46,11 @@ def _search(
     n = max(CANDIDATES, 4 * k)
     dense = store.dense(query, n, where)
     lexical = store.lexical(search_terms(question), n, where)
-    chunks = {} if scale >= 1 or isinstance(store, _KnowsScripts) else _read(store, _ids(dense, lexical))
+    chunks = {} if scale >= 1 or isinstance(store, KnowsScripts) else _read(store, _ids(dense, lexical))
     across = {} if scale >= 1 else _across(store, dense, chunks, question, scale)
     best = fuse(dense, lexical, weights.of(question), n, across)[:k]
     chunks = chunks or _read(store, [scored.id for scored in best])
     return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)
-
-
-@runtime_checkable
-class _KnowsScripts(Protocol):
-    """A store that needs not be asked for the text of chunks to tell their script."""
-
-    def latin(self, ids: Sequence[int]) -> list[bool]: ...
 
 
 def _ids(dense: Sequence[Scored], lexical: Sequence[Scored]) -> list[int]:
@@ -75,7 +67,7 @@ def _across(
     """The cosine's weight for what the dense side found in another script than the question's."""
     asked = script(question)
     ids = [scored.id for scored in dense]
-    if isinstance(store, _KnowsScripts):
+    if isinstance(store, KnowsScripts):
         latin = store.latin(ids)
     else:
         latin = [_script(embedding_text(chunks[i])) == "latin" for i in ids]

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from rag.errors import ConfigError
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
-__all__ = ["HasStatistics", "Store", "Writer", "open_store"]
+__all__ = ["CanDump", "HasStatistics", "KnowsScripts", "Store", "Writer", "open_store"]
 
 
 class Writer(Protocol):
@@ -71,6 +71,22 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class CanDump(Protocol):
+    """A store from which an index can be copied."""
+
+    def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
+        """A document with its chunks, in order, and their vectors. Raises StoreError where it is not there."""
+        ...
+
+
+@runtime_checkable
+class KnowsScripts(Protocol):
+    """A store that can say which chunks are in Latin script without reading their text."""
+
+    def latin(self, ids: Sequence[int]) -> list[bool]: ...
 
 
 @runtime_checkable

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from rag.errors import IndexMissing, StoreError
-from rag.stores import Store
+from rag.stores import CanDump, Store
 from rag.text import chunk_terms
-from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors
+from rag.types import Chunk, Document, Manifest, Scored, Vector
 
-__all__ = ["Copied", "Dump", "copy"]
+__all__ = ["Copied", "copy"]
 
 BATCH = 1000
 """Chunks that are written in one commit."""
@@ -21,15 +20,6 @@ BATCH = 1000
 _SEEN = 10  # hits of a search that are compared
 _NEAR = 0.002  # what two scores of one chunk may differ by: one of the stores may keep float16
 _FOUND = 0.9  # of the source's nearest, in the mean, a target that searches approximately must find
-
-
-@runtime_checkable
-class Dump(Protocol):
-    """What a store can do besides, if an index is to be copied from it."""
-
-    def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
-        """A document with its chunks, in order, and their vectors. Raises StoreError where it is not there."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +46,7 @@ def copy(
     last. Raises IndexMissing, EmbedderMismatch, IndexLocked, and StoreError where `source` cannot be
     read out, `target` holds other documents, or they do not find the same.
     """
-    if not isinstance(source, Dump):
+    if not isinstance(source, CanDump):
         raise StoreError(f"the vectors of {source.url} cannot be read out: ingest the documents again instead")
     manifest = source.manifest()
     if manifest is None:
@@ -69,7 +59,7 @@ def copy(
 
 
 def _fill(
-    source: Dump,
+    source: CanDump,
     target: Store,
     manifest: Manifest,
     wanted: Mapping[str, Document],

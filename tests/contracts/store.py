@@ -348,7 +348,7 @@ class StoreContract:
             2 * unit([1, 0, 0, 0]),
         )
         with filled.write(MANIFEST) as writer:
-            for source, text in (("bad.md", "half \ud800"), ("bad\udcff.md", "whole")):
+            for source, text in (("bad.md", "half \ud800"), ("bad\udcff.md", "whole"), ("bad.md", "a\0b")):
                 with pytest.raises(StoreError, match=r"bad.*not Unicode"):
                     writer.put(document(source), passages(source, [text]), unit([1, 0, 0, 0]))
             assert writer.remove(["bad\udcff.md"]) == 0

@@ -182,7 +182,7 @@ def test_dashscope_keeps_its_limits(
         ("openai:text-embedding-3-small?dimensions=-1", "must be a whole number above 0, not '-1'"),
         ("openai:text-embedding-ada-002?dimensions=512", "always 1,536"),
         ("openai:", "needs a model, as in openai:NAME"),
-        ("bge-m3:x", "bge-m3 stands alone"),
+        ("bge-m3:x", "no embedder is called 'bge-m3:x'"),
         ("langchain:FakeEmbeddings", "pass it in Python"),
         ("modelscope:bge-m3", "use OWNER/NAME"),
         ("cohere:embed", "no embedder is called 'cohere:embed'"),
@@ -704,6 +704,6 @@ class TestEstimate:
             assert (anew.tokens, anew.calls, anew.cached) == (0, 0, told.chunks)
 
     def test_a_model_on_this_machine_makes_no_calls(self, tmp_path: Path) -> None:
-        (tmp_path / "a.txt").write_text("one two three", encoding="utf-8")
+        (tmp_path / "1.txt").write_text("one two three", encoding="utf-8")
         told = estimate([tmp_path], HashedEmbedder())
         assert (told.files, told.chunks, told.tokens, told.calls, told.cached) == (1, 1, 3, 0, 0)

@@ -330,7 +330,7 @@ class TestInstances:
         ),
         (
             "mistralai:mistral-small",
-            ConfigError,
+            MissingExtra,
             "needs the package langchain-mistralai: pip install",
         ),
         ("deepseek:deepseek-chat", ConfigError, "needs a key: set DEEPSEEK_API_KEY"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.embedders import Embedder
+from rag.embedders import CountsCalls, Embedder, InBatches
 from rag.embedders.remote.vectorfile import VectorFile
 from rag.network.endpoint import environment, whole_number
 from rag.types import Vectors
@@ -90,11 +90,15 @@ class CachedEmbedder:
         known = self._file.read(self._mine, list(keys))  # of any dimension, which would have to be asked for
         return [text for key, text in keys.items() if key not in known]
 
+    def calls(self, texts: Sequence[str]) -> int:
+        """How many requests it takes to embed `texts`, none of which is in the cache."""
+        return self.inner.calls(texts) if isinstance(self.inner, CountsCalls) else 0
+
     def _embed(self, missing: dict[bytes, str]) -> Iterator[tuple[list[bytes], Vectors]]:
         """Keys and their vectors, as soon as the inner embedder has them."""
         keys, texts = list(missing), list(missing.values())
-        if batches := getattr(self.inner, "embed_batches", None):
-            for rows, vectors in batches(texts):
+        if isinstance(self.inner, InBatches):
+            for rows, vectors in self.inner.embed_batches(texts):
                 yield [keys[row] for row in rows], vectors
             return
         for start in range(0, len(texts), _PART):

@@ -74,7 +74,7 @@ def _connect(endpoint: Endpoint, model: str, limits: Limits, dimensions: int | N
     try:
         from langchain_openai import OpenAIEmbeddings
     except ImportError as exc:
-        raise MissingExtra(endpoint.name, "langchain-openai", "openai") from exc
+        raise MissingExtra(endpoint.name, "langchain-openai") from exc
     given: dict[str, Any] = {"dimensions": dimensions} if dimensions else {}
     made = OpenAIEmbeddings(
         model=model,

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexMissing, StoreError
+from rag.stores.common.checks import check_query
 from rag.stores.common.manifest import from_json
 from rag.stores.faiss import binary_index
 from rag.stores.faiss.binary_codes import width
@@ -79,11 +80,7 @@ class FaissStore:
     def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError."""
         with self._reading() as (db, view):
-            if query.shape != (view.manifest.dim,):
-                raise StoreError(
-                    f"the question's vector has the shape {query.shape} and the index at {self._folder} "
-                    f"holds vectors of {view.manifest.dim}: use --embedder {view.manifest.embedder}"
-                )
+            check_query(query, view.manifest, self.url)
             among = _allowed(db, view, where)
             vectors = self._vectors_of(view)
             if isinstance(vectors, ExactIndex):

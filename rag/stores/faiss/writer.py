@@ -16,6 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.errors import IndexLocked, StoreError
+from rag.stores.common.checks import check_text, check_vectors, encodable
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
 from rag.stores.faiss.binary_codes import encode
 from rag.stores.faiss.binary_index import BLOCK
@@ -27,7 +28,6 @@ from rag.types import Chunk, Document, Manifest, Vectors
 
 _LOCK = "writer.lock"
 _HOLDER = "writer.json"
-_OFF_UNIT = 0.01  # how far a vector's length may be from 1
 
 
 @contextmanager
@@ -116,8 +116,8 @@ class SqliteWriter:
         Raises StoreError for vectors of another shape or not of unit length, and for text that no
         file can hold (half a surrogate pair, also in a file's name); nothing has changed then.
         """
-        _check_text(document, chunks)
-        self._check_vectors(document.source, len(chunks), vectors)
+        check_text(document, chunks)
+        check_vectors(document.source, len(chunks), vectors, self._manifest, f"faiss:{self._folder}")
         terms = [chunk_terms(chunk) for chunk in chunks]
         lengths = np.array([len(each) for each in terms], "<u4").tobytes()
         scripts = bytes(script(embedding_text(chunk)) == "latin" for chunk in chunks)
@@ -139,7 +139,7 @@ class SqliteWriter:
     def remove(self, sources: Iterable[str]) -> int:
         """Take these sources out; how many there were."""
         with self._step():
-            return sum(self._delete(source) for source in dict.fromkeys(sources) if _encodable(source))
+            return sum(self._delete(source) for source in dict.fromkeys(sources) if encodable(source))
 
     def commit(self) -> None:
         """Make everything since the last commit visible to readers, in one step that survives a power cut."""
@@ -172,22 +172,6 @@ class SqliteWriter:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise
-
-    def _check_vectors(self, source: str, chunks: int, vectors: Vectors) -> None:
-        if not chunks:
-            return
-        expected = (chunks, self._manifest.dim)
-        if vectors.shape != expected:
-            raise StoreError(
-                f"the vectors of {source} have the shape {vectors.shape} and the index at {self._folder} "
-                f"takes {expected}: use the embedder {self._manifest.embedder}"
-            )
-        lengths = np.linalg.norm(vectors, axis=-1)
-        if not (np.abs(lengths - 1) < _OFF_UNIT).all():  # NaN is not near 1 either
-            raise StoreError(
-                f"a vector of {source} has the length {lengths[np.argmax(np.abs(lengths - 1))]:.3f} "
-                f"and not 1: the embedder {self._manifest.embedder} is at fault"
-            )
 
     def _insert_chunks(self, document: int, first: int, chunks: Sequence[Chunk]) -> None:
         self._db.executemany(
@@ -223,23 +207,6 @@ class SqliteWriter:
         self._db.execute("DELETE FROM documents WHERE id = ?", (key,))
         self._changed = True
         return 1
-
-
-def _check_text(document: Document, chunks: Sequence[Chunk]) -> None:
-    whole = (document.source, document.path, *(text for c in chunks for text in (c.text, *c.heading)))
-    if not all(map(_encodable, whole)):
-        raise StoreError(
-            f"the name or the text of {document.source!a} has a character that is not Unicode: "
-            "rename the file, or save it as UTF-8"
-        )
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _terms(source: str, heading: str, text: str) -> list[str]:
