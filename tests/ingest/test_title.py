@@ -28,7 +28,7 @@ from rag.types import Heading, Page
         ("a/report.pdf", Page("text", number=1, title="draft_final.docx"), "report"),
         ("a/people.csv", Page("name: Anna", label="row 1"), "people"),
         ("a/3f2a9c0d11e84c7f9a.txt", Page("word"), ""),
-        ("a/x.txt", Page("long " * LONGEST + "\n\ntext"), ""),
+        ("a/x1.txt", Page("long " * LONGEST + "\n\ntext"), ""),
     ],
 )
 def test_titles(name: str, page: Page, title: str) -> None:
