@@ -34,7 +34,7 @@ def title_of(name: str, first: Page) -> str:
     top = [heading.title for heading in first.headings if heading.level == 1]
     stated = _sensible(first.title) or _sensible(top[0] if len(top) == 1 else "")
     # A first line may be but the company's name, as a file's name may be a number: together they tell most.
-    guessed = (_sensible(_in_words(name)), _sensible(_first_line(first)))
+    guessed = (_sensible(_in_words(name)), _sensible(_first_line(first)) or _sensible(_subject(first)))
     return stated or " · ".join(dict.fromkeys(filter(None, guessed)))
 
 
@@ -56,6 +56,19 @@ def _first_line(first: Page) -> str:
     if not rest.strip() or _ENDS_A_SENTENCE.search(line) or "|" in line or re.search(r"[:：]\s*\S", line):
         return ""
     return line
+
+
+_OPENING = re.compile(
+    r"\s*([^\n,，。(（:：|]{2,60}?)(?:\s*[,，(（]|\s+(?:is|was|are|were|has|had)\b|是|成立|主营)"
+)
+_RECURS = 3
+"""Times that what a text begins with must be said in it, to be what the text is about."""
+
+
+def _subject(first: Page) -> str:
+    """What the first sentence of a text is about, where the text speaks of it again ("X Ltd. is a … X Ltd. has …")."""
+    opening = _OPENING.match(first.text) if first.number is None and first.label is None else None
+    return opening[1] if opening and first.text.count(opening[1]) >= _RECURS else ""
 
 
 def _in_words(name: str) -> str:

@@ -24,6 +24,17 @@ from rag.types import Heading, Page
         ("a/notes.md", Page("# A\n# B\n", headings=(Heading(0, 1, "A"), Heading(4, 1, "B"))), "notes · A"),
         ("a/x1.pdf", Page("Page 1 of 9\nSome text of the page", number=1), ""),
         ("a/x1.pdf", Page("text", number=1, title="Annual report 2024"), "Annual report 2024"),
+        (
+            "a/7.txt",
+            Page("绿源环保有限公司是一家企业。绿源环保有限公司在北京。2017 年绿源环保有限公司盈利。"),
+            "绿源环保有限公司",
+        ),
+        (
+            "a/7.txt",
+            Page("Acme Ltd, founded in 2001, sells pumps. Acme Ltd has a shop. Acme Ltd grows."),
+            "Acme Ltd",
+        ),
+        ("a/7.txt", Page("Bees are insects. A hive is their home."), ""),
         ("a/report.pdf", Page("text", number=1, title="Microsoft Word - Document1"), "report"),
         ("a/report.pdf", Page("text", number=1, title="draft_final.docx"), "report"),
         ("a/people.csv", Page("name: Anna", label="row 1"), "people"),
