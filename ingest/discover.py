@@ -12,7 +12,7 @@ from pathspec import GitIgnoreSpec
 from ingest.loaders.text import read_text
 from rag.errors import LoadError
 
-__all__ = ["File", "Found", "Problem", "discover"]
+__all__ = ["File", "Found", "Problem", "check_path", "discover"]
 
 IGNORE = ".ragignore"
 
@@ -51,14 +51,33 @@ def discover(path: Path) -> Found:
     the others are problems, as are special files and folders that cannot be listed. The path itself may
     be a link, and may be hidden.
     """
+    check_path(path)
     if path.is_dir():
         return _Walk(path.resolve()).run()
-    if path.is_file():
-        root = path.parent.resolve()
-        return Found(root, (File(path.name, root / path.name),), ())
-    if path.exists():
+    root = path.parent.resolve()
+    return Found(root, (File(path.name, root / path.name),), ())
+
+
+def check_path(path: Path) -> None:
+    """Raise LoadError unless `path` is a folder or a file that can be reached."""
+    try:
+        path.resolve(strict=True)  # fails in a working folder that was deleted, and where one may not be entered
+        usable = path.is_dir() or path.is_file()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        gone = "the working folder is gone" if not path.is_absolute() and not _has_working_folder() else ""
+        raise LoadError(gone or f"there is no file or folder {path}: check the spelling") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise LoadError(f"{path} cannot be reached: {getattr(error, 'strerror', None) or error}") from error
+    if not usable:
         raise LoadError(f"{path} is neither a folder nor a regular file")
-    raise LoadError(f"there is no file or folder {path}: check the spelling")
+
+
+def _has_working_folder() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,9 @@ def _limit_memory(most: int) -> None:
         return
     import resource
 
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY:  # `ulimit -v`: it can be lowered, not raised
+        most = min(most, allowed)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 

@@ -5,16 +5,14 @@ In: arguments, and questions from the terminal or a pipe. Out: text or JSON, and
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 
 import click
 
 from rag import __version__
-from rag.cli import ask, chat, evaluate, index, ingest, models, similarity
-from rag.cli.screen import say, show_error
-from rag.errors import RagError
+from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, similarity
+from rag.cli.barrier import check_memory_limit, log_to_terminal, open_closed_streams, run
+from rag.cli.screen import say
 
 __all__ = ["main", "rag"]
 
@@ -35,10 +33,8 @@ __all__ = ["main", "rag"]
 @click.version_option(__version__, prog_name="ragstone")
 @click.option("-v", "--verbose", is_flag=True, help=say("Say more about what is done.", "显示更多过程信息。"))
 def rag(verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("rag").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    log_to_terminal(verbose)
+    check_memory_limit()
 
 
 for command in (
@@ -58,17 +54,18 @@ rag.add_command(similarity.similarity)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one line on stderr and exit status 1."""
+    """Run the command line.
+
+    What fails is one line on stderr and exit status 1; wrong usage ends with 2, Ctrl-C with 130.
+    """
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows "?" for it and goes on.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    try:
-        rag()
-    except RagError as exc:
-        show_error(exc)
-        sys.exit(1)
-    except BrokenPipeError:
-        # The reader of our output went away (`rag search … | head`): nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    with interrupt.watched():
+        status = run(rag)
+    if status == interrupt.STATUS:
+        interrupt.leave()
+    if status:
+        sys.exit(status)

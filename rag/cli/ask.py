@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.screen import (
-    options,
-    place,
-    plain,
-    say,
-    show_citations,
-    show_json,
-    show_usage,
-)
+from rag.cli.screen import is_terminal, options, place, say, show, show_citations, show_json, show_usage
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
@@ -47,6 +39,7 @@ def ask(
 ) -> None:
     question, where = _checked(question), _where(source, kind, page)
     with open_rag(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
+        load_model(rag)
         if as_json:
             show_json(rag.ask(question, where).as_json())
         else:
@@ -78,10 +71,10 @@ def search(
         )
         return
     for hit in hits:
-        click.secho(f"{hit.rank:2}. {hit.score:.3f}  {plain(place(hit.chunk, question))}", bold=True)
-        click.echo(f"    {plain(' '.join(hit.chunk.text.split()))[:300]}\n")
+        show(f"{hit.rank:2}. {hit.score:.3f}  {place(hit.chunk, question)}", bold=True)
+        show(f"    {' '.join(hit.chunk.text.split())[:300]}\n")
     if not hits:
-        click.echo(say("Nothing matches.", "没有匹配的段落。", question))
+        show(say("Nothing matches.", "没有匹配的段落。", question))
 
 
 def show_answer(
@@ -90,16 +83,15 @@ def show_answer(
     """An answer as it comes, then its citations; with `cost`, what it took, with `show_asked`, its rewriting."""
     for piece in _waiting(question, pieces):
         if isinstance(piece, Answer):
-            click.echo()
+            show()
             if show_asked and piece.asked:
-                click.secho(f"  → {plain(piece.asked)}", dim=True)
+                show(f"  → {piece.asked}", dim=True)
             show_citations(piece)
             if cost:
                 show_usage(piece)
-            click.echo()
+            show()
         else:
-            click.echo(plain(piece), nl=False)
-            sys.stdout.flush()
+            show(piece, end="")
 
 
 def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | Answer]:
@@ -130,6 +122,19 @@ def _where(source: str | None, kind: str | None, page: str | None) -> Where | No
             raise click.BadParameter(f"{page!r} is no page or range of pages: use 3 or 3-5", param_hint="--page")
         pages = (int(first), int(last or first))
     return Where(source, kind, pages)
+
+
+def load_model(rag: RAG) -> None:
+    """Load the language model, with a word on the terminal; Ctrl-C ends the process itself meanwhile."""
+    from rag.cli.interrupt import at_once
+
+    waiting = say("Loading the model…", "正在加载模型……") if is_terminal(sys.stderr) else ""
+    with at_once():
+        if waiting:
+            show(waiting, err=True, end="\r")
+        rag.answerer  # noqa: B018 - a property that loads
+        if waiting:
+            show(" " * 2 * len(waiting), err=True, end="\r")
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 import sys
@@ -13,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rag.cli.screen import say
+from rag.cli.screen import is_terminal, say, show
 
 if TYPE_CHECKING:
     from ingest.report import Progress
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 @contextmanager
 def ingest_bar() -> Iterator[Callable[[Progress], None] | None]:
     """A progress bar on a terminal's stderr; nothing elsewhere."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield None
         return
     from rich.console import Console
@@ -50,7 +48,7 @@ def ingest_bar() -> Iterator[Callable[[Progress], None] | None]:
 @contextmanager
 def count_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar of things done, of all; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield None
         return
     from rich.console import Console
@@ -84,7 +82,7 @@ class _Watcher:
     def __call__(self, name: str, done_bytes: int, total_bytes: int, /) -> None:
         if done_bytes >= total_bytes:
             self.stop()
-        elif sys.stderr.isatty():
+        elif is_terminal(sys.stderr):
             bar = self._bar or self._start(name)
             bar.update(bar.task_ids[0], completed=done_bytes, total=total_bytes)
         elif self._bar is None:
@@ -96,10 +94,10 @@ class _Watcher:
 
         text = TextColumn(say("Fetching {task.description}", "正在下载 {task.description}"))
         columns = (text, BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        if not sys.stderr.isatty():
-            click.echo(say(f"Fetching {name} …", f"正在下载 {name} ……"), err=True)
+        if not is_terminal(sys.stderr):
+            show(say(f"Fetching {name} …", f"正在下载 {name} ……"), err=True)
         self._bar = Progress(
-            *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+            *columns, console=Console(stderr=True), transient=True, disable=not is_terminal(sys.stderr)
         )
         self._bar.add_task(name)
         self._bar.start()

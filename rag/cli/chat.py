@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.ask import open_rag, show_answer
-from rag.cli.screen import options, plain, say, show_error
+from rag.cli import interrupt
+from rag.cli.ask import load_model, open_rag, show_answer
+from rag.cli.screen import is_terminal, options, say, show, show_error
 
 if TYPE_CHECKING:
+    from prompt_toolkit.history import History
+
     from rag.answering.answerer import Answerer
     from rag.api import RAG
     from rag.conversation.chat import Chat
@@ -41,16 +44,20 @@ def chat(
     show_asked: bool,
 ) -> None:
     with open_rag(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
+        load_model(rag)
         conversation = rag.chat()
-        if typed := sys.stdin.isatty() and sys.stdout.isatty():
+        if typed := is_terminal(sys.stdin) and is_terminal(sys.stdout):
             threading.Thread(target=_get_ready, args=(conversation.answerer,), daemon=True).start()
-        lines = _typed() if typed else _piped()
-        for line in lines:
-            try:
-                if not _turn(rag, conversation, line.strip(), show_asked):
-                    break
-            except KeyboardInterrupt:
-                click.echo(say("\n(stopped)", "\n（已停止）"))
+        with interrupt.patient() if typed else nullcontext():
+            for line in _typed() if typed else _piped():
+                try:
+                    if not _turn(rag, conversation, line.strip(), show_asked):
+                        break
+                except KeyboardInterrupt:
+                    if not typed:
+                        raise
+                    interrupt.handled()
+                    show(say("\n(stopped)", "\n（已停止）"))
 
 
 def _get_ready(answerer: Answerer) -> None:
@@ -71,16 +78,15 @@ def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
         case "/quit" | "/exit":
             return False
         case "/help":
-            click.echo(_HELP)
+            show(_HELP)
         case "/sources":
             for document in rag.sources():
-                click.echo(plain(document.source))
+                show(document.source)
         case "/new":
             conversation.new()
-            click.echo(say("A new conversation.", "已开始新的对话。"))
+            show(say("A new conversation.", "已开始新的对话。"))
         case _ if line.startswith("/"):
-            name = plain(line)
-            click.echo(say(f"No command is called {name}: see /help", f"没有 {name} 这个命令：请看 /help"))
+            show(say(f"No command is called {line}: see /help", f"没有 {line} 这个命令：请看 /help"))
         case _:
             try:
                 show_answer(line, conversation.stream(line), show_asked=show_asked)
@@ -99,26 +105,36 @@ _HELP = say(
 
 def _typed() -> Iterator[str]:
     """Lines from the terminal, with a history that is kept between sessions."""
-    from platformdirs import user_state_dir
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import FileHistory
 
-    folder = Path(user_state_dir("ragstone", appauthor=False))
-    folder.mkdir(parents=True, exist_ok=True)
-    session: PromptSession[str] = PromptSession(history=FileHistory(str(folder / "history")))
-    click.echo(say("Ask about your documents. /help lists the commands.", "请提问。输入 /help 查看命令。"))
+    session: PromptSession[str] = PromptSession(history=_history())
+    show(say("Ask about your documents. /help lists the commands.", "请提问。输入 /help 查看命令。"))
     while True:
         try:
             yield session.prompt("› ")
         except KeyboardInterrupt:
-            continue
+            interrupt.handled()
         except EOFError:
             return
 
 
+def _history() -> History:
+    """Kept between sessions, where there is a folder that can be written to."""
+    from platformdirs import user_state_dir
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    folder = Path(user_state_dir("ragstone", appauthor=False))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "history").open("ab").close()
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(str(folder / "history"))
+
+
 def _piped() -> Iterator[str]:
-    for raw in sys.stdin.buffer:
+    for raw in sys.stdin.buffer if sys.stdin is not None else ():
         line = raw.decode("utf-8", errors="replace").strip()
         if line:
-            click.echo(f"› {plain(line)}")
+            show(f"› {line}")
         yield line

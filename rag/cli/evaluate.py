@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rag.cli.screen import options, say, show_json
+from rag.cli.screen import is_terminal, options, say, show, show_json
 
 if TYPE_CHECKING:
     from rag.evaluation.answers import Case
@@ -45,7 +45,7 @@ def retrieval(
         show_json(figures)
         return
     for name, value in figures.items():
-        click.echo(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
+        show(f"{name:<14} {value:.4f}" if isinstance(value, float) else f"{name:<14} {value}")
 
 
 @evaluate.command(
@@ -104,10 +104,10 @@ def answers(
         show_json(result)
         return
     for name, value in result.items():
-        click.echo(f"{name:<20} {value}")
+        show(f"{name:<20} {value}")
 
 
 def _counted(cases: Iterable[Case], total: int) -> Iterator[Case]:
     """`cases`, with a bar on the terminal's stderr."""
-    with click.progressbar(cases, length=total, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+    with click.progressbar(cases, length=total, file=sys.stderr, hidden=not is_terminal(sys.stderr)) as bar:
         yield from bar

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from rag.cli.bars import count_bar
-from rag.cli.screen import options, plain, say, show_json
+from rag.cli.screen import options, say, show, show_json
 
 
 @click.command(
@@ -23,9 +23,9 @@ def status(index: str | None, as_json: bool) -> None:
         show_json(facts)
         return
     for part, values in facts.items():
-        click.secho(part, bold=True)
+        show(part, bold=True)
         for name, value in values.items():
-            click.echo(f"  {name:<12} {plain(str(value))}")
+            show(f"  {name:<12} {value}")
 
 
 @click.command(help=say("List the files in the index.", "列出索引中的文件。"))
@@ -39,7 +39,7 @@ def sources(index: str | None, as_json: bool) -> None:
         show_json({"sources": [asdict(d) for d in documents]})
         return
     for document in documents:
-        click.echo(f"{document.chunks:6}  {plain(document.source)}")
+        show(f"{document.chunks:6}  {document.source}")
 
 
 @click.command(
@@ -55,7 +55,7 @@ def forget(source: str, index: str | None) -> None:
     with Index.open(index) as opened:
         forgotten = opened.forget(source)
     for name in forgotten:
-        click.echo(say(f"Forgotten: {name}", f"已移除：{name}"))
+        show(say(f"Forgotten: {name}", f"已移除：{name}"))
 
 
 @click.command(
@@ -76,7 +76,7 @@ def copy_index(source: str, target: str, as_json: bool) -> None:
     if as_json:
         show_json(asdict(copied))
         return
-    click.echo(
+    show(
         say(
             f"{copied.documents} documents, {copied.chunks} chunks; {copied.searches} searches compared.",
             f"{copied.documents} 个文档，{copied.chunks} 个片段；已比对 {copied.searches} 次检索。",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rag.cli.bars import ingest_bar
-from rag.cli.screen import options, plain, say, show_json
+from rag.cli.screen import options, say, show, show_json
 
 if TYPE_CHECKING:
     from ingest.report import IngestReport
@@ -46,13 +46,12 @@ def ingest(
     dry_run: bool,
     as_json: bool,
 ) -> None:
+    from ingest.discover import check_path
     from rag.api import RAG
     from rag.cli.bars import fetching
-    from rag.errors import LoadError
 
     for path in paths:
-        if not path.exists():  # said before any model is fetched
-            raise LoadError(f"there is no file or folder {path}: check the spelling")
+        check_path(path)  # said before any model is fetched
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
     with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens) as rag:
         if dry_run:
@@ -81,7 +80,7 @@ def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_j
         show_json(counts)
         return
     for name, count in counts.items():
-        click.echo(f"{name:<8} {count:>12,}")
+        show(f"{name:<8} {count:>12,}")
 
 
 def _show_report(report: IngestReport) -> None:
@@ -91,9 +90,9 @@ def _show_report(report: IngestReport) -> None:
         (say("cut", "已分段"), report.cut, "yellow"),
     ):
         for row in rows:
-            click.secho(f"{kind}: {plain(row['source'])} ({plain(row['reason'])})", fg=colour, err=True)
+            show(f"{kind}: {row['source']} ({row['reason']})", fg=colour, err=True)
     if not (report.added or report.updated or report.removed):
-        click.echo(
+        show(
             say(
                 f"Nothing changed: {report.unchanged} files are as they were.",
                 f"没有变化：{report.unchanged} 个文件保持原样。",
@@ -102,7 +101,7 @@ def _show_report(report: IngestReport) -> None:
             else say("There was nothing to read there.", "那里没有可读取的文件。")
         )
         return
-    click.echo(
+    show(
         say(
             f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
             f"{report.removed} removed, {len(report.skipped)} skipped, {len(report.failed)} failed"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag.cli.bars import fetching
-from rag.cli.screen import options, say, show_json
+from rag.cli.screen import options, say, show, show_json
 
 if TYPE_CHECKING:
     pass
@@ -40,7 +40,7 @@ def list_models(as_json: bool) -> None:
         return
     for row in rows:
         here = say("here", "已有") if row["here"] else say("-", "-")
-        click.echo(f"{row['name']:<40} {row['bytes'] / 1e6:8.1f} MB  {here:<5} {row['licence']}")
+        show(f"{row['name']:<40} {row['bytes'] / 1e6:8.1f} MB  {here:<5} {row['licence']}")
 
 
 @models.command(
@@ -53,7 +53,7 @@ def pull(names: tuple[str, ...]) -> None:
 
     with fetching():
         for name in names or [n for n, model in catalogue().items() if model.default]:
-            click.echo(f"{name}: {fetch(name)}")
+            show(f"{name}: {fetch(name)}")
 
 
 @models.command(help=say("Hash every file of the models that are here.", "校验本机已有模型的每个文件。"))
@@ -65,11 +65,11 @@ def verify(names: tuple[str, ...]) -> None:
 
     faults = [] if names else verify_derived()
     for fault in faults:
-        click.echo(fault)
+        show(fault)
     for name in names or [n for n, model in catalogue().items() if is_present(model)]:
         found = faults_of(name)
         faults += found
-        click.echo("\n".join(found) if found else f"{name}: {say('right', '正确')}")
+        show("\n".join(found) if found else f"{name}: {say('right', '正确')}")
     if faults:
         sys.exit(1)
 
@@ -79,4 +79,4 @@ def verify(names: tuple[str, ...]) -> None:
 def path(name: str) -> None:
     from rag.weights.cache import model_path
 
-    click.echo(str(model_path(name, offline=True)))
+    show(str(model_path(name, offline=True)))

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import locale
 import os
-import re
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from rag import errors
 from rag.text import language
+from rag.text.sanitise import terminal_json, terminal_text
 from rag.types import Answer, Chunk, Citation
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Control characters (C0 and C1, tab and line feed aside), line separators, overrides of the direction of
-# writing, halves of surrogate pairs. Spaces of all widths and the joiners inside emoji are text.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 QUOTE = 200  # characters of a quotation that are shown; --json has all
 
 
@@ -59,7 +57,47 @@ _KINDS: tuple[tuple[type[errors.RagError], str], ...] = (
 def show_error(error: errors.RagError, like: str | None = None) -> None:
     """One line on stderr, in Chinese with the kind of error before its sentence."""
     kind = next((f"错误（{words}）" for of, words in _KINDS if isinstance(error, of)), "错误")
-    click.echo(f"{say('error', kind, like)}: {plain(' '.join(str(error).split()))}", err=True)
+    show_failure(str(error), say("error", kind, like))
+
+
+def show_failure(sentence: str, kind: str) -> None:
+    """What went wrong, on one line of stderr."""
+    show(f"{kind}: {' '.join(sentence.split())}", err=True)
+
+
+def show(text: str = "", *, err: bool = False, end: str = "\n", **style: Any) -> None:
+    """Print `text`: whatever the command line says goes through here or `show_json`.
+
+    What a document, a name or a model holds must not steer the terminal (`terminal_text`). `style` is click's.
+    """
+    with _written():
+        click.secho(terminal_text(text) + end, err=err, nl=False, **style)
+
+
+def flush() -> None:
+    """Hand on what was printed. Raises Unwritable, BrokenPipeError."""
+    with _written():
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+class Unwritable(Exception):
+    """Standard output takes nothing more; the message is the reason."""
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise Unwritable(exc.strerror or str(exc)) from exc
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody sees it; a stream that was closed when the process began is None."""
+    return stream is not None and stream.isatty()
 
 
 def options(*names: str) -> Callable[[Command], Command]:
@@ -124,8 +162,9 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
 
 def show_json(value: Any) -> None:
     """One JSON document on stdout; characters that the terminal lacks are escaped."""
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    click.echo(json.dumps(value, ensure_ascii=plain))
+    plain = (getattr(sys.stdout, "encoding", "") or "").lower().replace("-", "") != "utf8"
+    with _written():
+        click.echo(terminal_json(json.dumps(value, ensure_ascii=plain)))
 
 
 def place(chunk: Chunk | Citation, like: str | None = None) -> str:
@@ -149,9 +188,9 @@ def show_citations(answer: Answer) -> None:
     for citation in answer.citations:
         quote = " ".join(citation.quote.split())
         short = quote if len(quote) <= QUOTE else quote[:QUOTE] + "…"
-        click.secho(f"  [{citation.n}] {plain(place(citation, answer.question))}", bold=True)
+        show(f"  [{citation.n}] {place(citation, answer.question)}", bold=True)
         if quote not in answer.text:
-            click.secho(f"      {plain(short)}", dim=True)
+            show(f"      {short}", dim=True)
 
 
 def show_usage(answer: Answer) -> None:
@@ -163,9 +202,4 @@ def show_usage(answer: Answer) -> None:
         answer.question,
     )
     unknown = say("cost not known (RAG_PRICES)", "费用未知（RAG_PRICES）", answer.question)
-    click.secho(f"  {answer.model} · {tokens} · {unknown if used.cost is None else f'${used.cost:.6f}'}", dim=True)
-
-
-def plain(text: str) -> str:
-    """`text` without control characters: what a document holds must not steer the terminal."""
-    return _STEERING.sub("�", text.replace("\r", ""))
+    show(f"  {answer.model} · {tokens} · {unknown if used.cost is None else f'${used.cost:.6f}'}", dim=True)

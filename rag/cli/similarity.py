@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rag.cli.screen import options, plain, say, show_json
+from rag.cli.screen import options, say, show, show_json
 
 _SHOWN = 40  # characters of a text in a row's head
 
@@ -34,7 +34,7 @@ def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool) -> N
             {"embedder": model.id, "texts": list(texts), "cosine": [[round(c, 6) for c in r] for r in matrix]}
         )
         return
-    click.echo("".join(f"{n:>8}" for n in range(1, len(texts) + 1)))
+    show("".join(f"{n:>8}" for n in range(1, len(texts) + 1)))
     for n, (text, row) in enumerate(zip(texts, matrix, strict=True), 1):
         cells = "".join(f"{cosine:8.3f}" for cosine in row)
-        click.echo(f"{cells}   {n}  {plain(' '.join(text.split()))[:_SHOWN]}")
+        show(f"{cells}   {n}  {' '.join(text.split())[:_SHOWN]}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["sanitise_answer", "strip_invisible"]
+__all__ = ["sanitise_answer", "strip_invisible", "terminal_json", "terminal_text", "well_formed"]
 
 # Written, and not to be seen: soft hyphen, zero-width characters, overrides of the direction of writing,
 # invisible operators, the byte order mark, variation selectors of the second plane and "tag" characters.
@@ -86,3 +86,27 @@ def well_formed(text: str) -> str:
 def strip_list_markup(sentence: str) -> str:
     """A sentence as it is read aloud: a row of a table without its outer bars, a list item without its bullet."""
     return re.sub(r"\s*\|\s*", " | ", re.sub(r"^\s*[-*+•#>]+\s+", "", sentence)).strip(" |")
+
+
+# What steers a terminal: control characters (C0 and C1, tab and line feed aside), line separators, overrides of
+# the direction of writing, halves of surrogate pairs; and what nobody sees there. Spaces of all widths and the
+# joiners inside emoji and words are text.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
+
+
+def terminal_text(text: str) -> str:
+    """`text` as a terminal may be given it: what would steer it shows as U+FFFD, what is invisible is left out."""
+    return _HIDDEN.sub("", _STEERING.sub("\ufffd", text.replace("\r", "")))
+
+
+def terminal_json(document: str) -> str:
+    """A JSON document that means the same and holds none of these characters: they are escaped."""
+    return _HIDDEN.sub(_escaped, _STEERING.sub(_escaped, document))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2))

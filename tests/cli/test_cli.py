@@ -18,8 +18,8 @@ from helpers.scripted import ScriptedLLM
 
 import rag.api
 from rag.cli import main
-from rag.cli.screen import plain
 from rag.stores import open_store
+from rag.text.sanitise import terminal_text as plain
 
 FRAGE = "燕鸥咖啡机的保修期是多久？"
 QUESTION = "How long is the warranty of the Tern machine?"
@@ -374,7 +374,8 @@ def test_wrong_usage_is_status_2(
     monkeypatch.setenv("RAG_INDEX", index)
     done = call(*arguments)
     assert (done.status, done.out) == (2, "")
-    assert "Error: " in done.err
+    assert "\nerror: " in done.err
+    assert done.err.startswith("Usage: rag ")
 
 
 # ── chat ─────────────────────────────────────────────────────────────────────────────────────────────

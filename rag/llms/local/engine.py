@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import threading
@@ -48,11 +49,32 @@ def start(path: Path, context_tokens: int, *, unix: bool = sys.platform != "win3
     with _address(unix) as address:
         params.hostnames, params.port = [address], 0
         try:
-            return xllamacpp.Server(params)
+            with _interrupts_deferred():
+                return xllamacpp.Server(params)
         except (RuntimeError, ValueError) as exc:
             raise ModelError(
                 f"llama.cpp cannot load {path}: it may need more memory, or not know this kind of model ({exc})"
             ) from exc
+
+
+@contextmanager
+def _interrupts_deferred() -> Iterator[None]:
+    """Raise KeyboardInterrupt afterwards: inside the constructor it leaves a thread that is waited for, for ever.
+
+    Where the program has Ctrl-C end the process, or ignore it, that stays.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _params(xllamacpp: ModuleType, path: Path, context_tokens: int) -> Any:
