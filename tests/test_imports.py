@@ -31,6 +31,7 @@ LAYERS = (
     {"rag.api"},
     {"rag.evaluation", "rag.langchain"},
     {"rag.cli"},
+    {"rag.__main__"},
 )
 MOST_MODULES = 15
 """At the top of one folder: above it, a listing is no longer read."""
@@ -46,7 +47,7 @@ PUBLIC = {
     "rag.embedders": ["Embedder", "load_embedder"],
     "rag.stores": ["Store", "Writer", "open_store"],
     "rag.llms": ["LLM", "Piece", "load_llm"],
-    "ingest.discover": ["File", "Found", "Problem", "discover"],
+    "ingest.discover": ["File", "Found", "Problem", "check_path", "discover"],
     "ingest.loaders": ["LoadOptions", "file_type", "load"],
 }
 
