@@ -14,6 +14,7 @@ RagError
 ├── LoadError            a file that cannot be read; ingest reports it and goes on
 │   └── Skip             a file that holds nothing to read, with the reason
 ├── LLMError             a language model failed
+├── SpaceError           too little, or nothing of the kind, to lay out, sort or compare
 └── QuestionError        a question that cannot be asked (empty, too long)
 
 A message says what was wrong, which value, and what to do next, in one sentence.
@@ -89,6 +90,10 @@ class Skip(LoadError):
 
 class LLMError(RagError):
     """A language model failed."""
+
+
+class SpaceError(RagError):
+    """Too little, or nothing of the kind, to lay out, sort or compare."""
 
 
 class QuestionError(RagError):

@@ -29,7 +29,7 @@ LAYERS = (
     {"rag.conversation"},
     {"rag.index"},
     {"rag.api"},
-    {"rag.evaluation", "rag.langchain"},
+    {"rag.evaluation", "rag.langchain", "rag.space"},
     {"rag.cli"},
     {"rag.__main__"},
 )
@@ -40,7 +40,7 @@ HEAVY = {
     "numpy", "faiss", "onnxruntime", "onnx", "torch", "sentence_transformers", "transformers", "huggingface_hub",
     "langchain", "langchain_core", "langchain_openai", "langchain_text_splitters", "openai", "xllamacpp",
     "pydantic", "tiktoken", "tokenizers", "sentencepiece", "pypdf", "docx", "bs4", "lxml", "rich", "sqlite3",
-    "prompt_toolkit",
+    "prompt_toolkit", "sklearn", "scipy", "PIL", "openTSNE",
 }  # fmt: skip
 PUBLIC = {
     "rag": ["RAG", "Answer", "Chunk", "Citation", "Hit", "Index", "RagError", "Where"],

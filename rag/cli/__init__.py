@@ -10,7 +10,7 @@ import sys
 import click
 
 from rag import __version__
-from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, similarity
+from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, similarity, space
 from rag.cli.barrier import check_memory_limit, log_to_terminal, open_closed_streams, run
 from rag.cli.screen import say
 
@@ -51,6 +51,8 @@ for command in (
 rag.add_command(models.models)
 rag.add_command(evaluate.evaluate)
 rag.add_command(similarity.similarity)
+for command in space.COMMANDS:
+    rag.add_command(command)
 
 
 def main() -> None:

@@ -49,6 +49,7 @@ _KINDS: tuple[tuple[type[errors.RagError], str], ...] = (
     (errors.EmbedderError, "嵌入失败"),
     (errors.LoadError, "文件无法读取"),
     (errors.LLMError, "语言模型出错"),
+    (errors.SpaceError, "无法整理这些文档"),
     (errors.QuestionError, "这个问题无法提问"),
     (errors.ConfigError, "设置有误"),
 )

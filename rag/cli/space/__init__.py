@@ -1,0 +1,11 @@
+"""The commands over the space of meaning: an index as points, sorted, compared and drawn."""
+
+from __future__ import annotations
+
+from rag.cli.space.duplicates import duplicates
+from rag.cli.space.similar import similar
+from rag.cli.space.topics import topics
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = (similar, duplicates, topics)

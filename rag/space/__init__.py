@@ -1,0 +1,22 @@
+"""The space of meaning: the vectors of an index come in; its likenesses, duplicates, topics and maps go out."""
+
+from rag.space.differences import Difference, find_differences
+from rag.space.duplicates import DuplicateDocuments, DuplicatePassages, Duplicates, find_duplicates
+from rag.space.points import Points, read_points
+from rag.space.similar import find_similar
+from rag.space.topics import Topic, Topics, find_topics
+
+__all__ = [
+    "Difference",
+    "DuplicateDocuments",
+    "DuplicatePassages",
+    "Duplicates",
+    "Points",
+    "Topic",
+    "Topics",
+    "find_differences",
+    "find_duplicates",
+    "find_similar",
+    "find_topics",
+    "read_points",
+]

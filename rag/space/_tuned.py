@@ -1,0 +1,16 @@
+"""Numbers that were chosen by measuring (`benchmarks/space.py`)."""
+
+from __future__ import annotations
+
+EXACT = 20_000
+"""Up to so many vectors all pairs are compared."""
+CELLS, PROBES = 4, 24
+"""Beyond: cells for each root of the number of vectors, and how many of them are searched for a vector."""
+NEIGHBOURS = 15
+"""Neighbours that a point is linked to: with 10 or 25 the topics agree with labels about as well."""
+WEAK = 0.4
+"""A point with a smaller share of its links inside its topic belongs to none."""
+LEAST_TOPIC = 0.002
+"""Of all points: a smaller community is no topic."""
+DEEPER = 120
+"""Points from which on a topic is looked at for topics inside it."""
