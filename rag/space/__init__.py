@@ -1,4 +1,7 @@
-"""The space of meaning: the vectors of an index come in; its likenesses, duplicates, topics and maps go out."""
+"""The space of meaning: an index as points, compared, grouped, labelled and drawn.
+
+In: the vectors of an index, examples, labels, words. Out: what is alike, duplicates, topics, labels, maps.
+"""
 
 from rag.space.differences import Difference, find_differences
 from rag.space.duplicates import DuplicateDocuments, DuplicatePassages, Duplicates, find_duplicates

@@ -9,8 +9,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from rag.errors import IndexMissing, SpaceError, StoreError
-from rag.stores import Store
-from rag.stores.copy import Dump
+from rag.stores import CanDump, Store
 from rag.types import Chunk, Document, Vectors, Where
 
 __all__ = ["Points", "mean_vectors", "read_points"]
@@ -39,7 +38,7 @@ def read_points(
     `progress` is told the documents read, of all. Raises IndexMissing, StoreError where the store does
     not give its vectors, SpaceError where there are fewer than `least` passages.
     """
-    if not isinstance(store, Dump):
+    if not isinstance(store, CanDump):
         raise StoreError(
             f"the vectors of {store.url} cannot be read out: "
             "ingest the documents into another index, as faiss:FOLDER"

@@ -11,8 +11,7 @@ import numpy as np
 from rag.embedders import Embedder
 from rag.errors import IndexMissing, SpaceError
 from rag.space.points import unit
-from rag.stores import Store
-from rag.stores.copy import Dump
+from rag.stores import CanDump, Store
 from rag.types import Chunk, Hit, Vector, Vectors, Where
 
 __all__ = ["find_similar"]
@@ -69,7 +68,7 @@ def find_similar(
 def _vectors(store: Store, embedder: Embedder, example: str) -> Vectors:
     """The vectors of an example: all passages of a source, or the one of a text."""
     if example in store.documents():
-        if isinstance(store, Dump) and len(rows := store.rows(example)[2]):
+        if isinstance(store, CanDump) and len(rows := store.rows(example)[2]):
             return rows
         raise SpaceError(f"{store.url} does not give the passages of {example}: give some of its text instead")
     if _FILE.fullmatch(example):
@@ -115,7 +114,7 @@ def _spread(examples: list[Vectors]) -> Vectors:
 
 def _cosines_to(store: Store, vectors: Vectors, keys: list[tuple[str, int]]) -> dict[tuple[str, int], float]:
     """For each passage (source and position) the cosine to the nearest of `vectors`."""
-    if not isinstance(store, Dump):
+    if not isinstance(store, CanDump):
         raise SpaceError(f"{store.url} does not give its vectors, which --not needs here: use --mode average")
     found: dict[tuple[str, int], float] = {}
     for source in {source for source, _ in keys}:

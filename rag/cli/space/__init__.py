@@ -1,4 +1,7 @@
-"""The commands over the space of meaning: an index as points, sorted, compared and drawn."""
+"""The commands over the space of meaning.
+
+In: an index, texts, tables of labels. Out: lists, tables and pictures, or JSON.
+"""
 
 from __future__ import annotations
 

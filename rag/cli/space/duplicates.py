@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag.cli.ask import _where
-from rag.cli.screen import options, place, plain, say, show_json
+from rag.cli.screen import options, place, say, show, show_json
 from rag.cli.space.opened import open_points, short
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def duplicates(
         _show_documents(documents)
     for group in found.passages[:most]:
         _show_passages(group)
-    click.echo(
+    show(
         say(
             f"{len(found.documents)} groups of documents, {len(found.passages)} of passages.",
             f"重复文档 {len(found.documents)} 组，重复段落 {len(found.passages)} 组。",
@@ -74,27 +74,27 @@ def duplicates(
 
 def _show_documents(group: DuplicateDocuments) -> None:
     how = say("the same", "相同") if group.same else f"{group.shared:.0%}"
-    click.secho(say(f"Documents, {how}:", f"文档（{how}）："), bold=True)
+    show(say(f"Documents, {how}:", f"文档（{how}）："), bold=True)
     for source in group.sources:
-        click.echo(f"  {plain(source)}")
+        show(f"  {source}")
 
 
 def _show_passages(group: DuplicatePassages) -> None:
     from rag.space.differences import find_differences
 
     first, *others = group.chunks
-    click.secho(f"{group.cosine:.3f}  {short(first.text)}", bold=True)
-    click.echo(f"       {plain(place(first))}")
+    show(f"{group.cosine:.3f}  {short(first.text)}", bold=True)
+    show(f"       {place(first)}")
     for chunk in others[:_DIFFERENCES]:
-        click.echo(f"       {plain(place(chunk))}")
+        show(f"       {place(chunk)}")
         for difference in find_differences(first.text, chunk.text)[:_DIFFERENCES]:
             if difference.before:
-                click.secho(f"         − {short(difference.before)}", fg="red")
+                show(f"         − {short(difference.before)}", fg="red")
             if difference.after:
-                click.secho(f"         + {short(difference.after)}", fg="green")
+                show(f"         + {short(difference.after)}", fg="green")
     if len(others) > _DIFFERENCES:
         rest = len(others) - _DIFFERENCES
-        click.echo(say(f"       and {rest} more", f"       以及另外 {rest} 处"))
+        show(say(f"       and {rest} more", f"       以及另外 {rest} 处"))
 
 
 def _passages_json(group: DuplicatePassages) -> dict[str, Any]:

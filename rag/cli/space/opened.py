@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from rag.cli.bars import count_bar
-from rag.cli.screen import plain, say
+from rag.cli.screen import say
 from rag.types import Where
 
 if TYPE_CHECKING:
@@ -33,5 +33,5 @@ def open_points(index: str | None, where: Where | None, least: int = 1) -> Itera
 
 def short(text: str, width: int = WIDTH) -> str:
     """`text` on one line, cut to `width` characters."""
-    line = plain(" ".join(text.split()))
+    line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"

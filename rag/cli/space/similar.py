@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from rag.cli.ask import _where, open_rag
-from rag.cli.screen import hit_json, options, place, plain, say, show_json
+from rag.cli.screen import options, place, say, show, show_json
 from rag.cli.space.opened import short
 
 
@@ -50,11 +50,11 @@ def similar(
         by: Literal["document", "passage"] = "document" if documents else "passage"
         hits = find_similar(rag.store, rag.embedder, examples, unlike, top_k or 10, mode, by, where)
     if as_json:
-        show_json({"hits": [hit_json(hit) for hit in hits]})
+        show_json({"hits": [hit.as_json() for hit in hits]})
         return
     for hit in hits:
         name = hit.chunk.source if documents else place(hit.chunk, examples[0])
-        click.secho(f"{hit.rank:2}. {hit.score:.3f}  {plain(name)}", bold=True)
-        click.echo(f"    {short(hit.chunk.text, 300)}\n")
+        show(f"{hit.rank:2}. {hit.score:.3f}  {name}", bold=True)
+        show(f"    {short(hit.chunk.text, 300)}\n")
     if not hits:
-        click.echo(say("Nothing is like it.", "没有相似的内容。", examples[0]))
+        show(say("Nothing is like it.", "没有相似的内容。", examples[0]))

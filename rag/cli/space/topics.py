@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rag.cli.ask import _where
-from rag.cli.screen import options, place, plain, say, show_json
+from rag.cli.screen import options, place, say, show, show_json
 from rag.cli.space.opened import open_points, short
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def topics(
     for topic in found.topics:
         _show(topic, len(points))
         for part in topic.parts if tree else ():
-            click.echo(f"         {len(part.rows):5}  {name_of(part)}")
-    click.echo(
+            show(f"         {len(part.rows):5}  {name_of(part)}")
+    show(
         say(
             f"{len(found.topics)} topics; {found.without:.0%} of {len(points)} passages are of none.",
             f"{len(found.topics)} 个主题；{len(points)} 个段落中有 {found.without:.0%} 不属于任何主题。",
@@ -59,14 +59,14 @@ def topics(
 
 def name_of(topic: Topic) -> str:
     """A topic's words in one line."""
-    return plain(" · ".join(topic.name)) or say("(no word of its own)", "（没有特有的词）")
+    return " · ".join(topic.name) or say("(no word of its own)", "（没有特有的词）")
 
 
 def _show(topic: Topic, total: int) -> None:
-    click.secho(f"{len(topic.rows):6} {len(topic.rows) / total:4.0%}  {name_of(topic)}", bold=True)
+    show(f"{len(topic.rows):6} {len(topic.rows) / total:4.0%}  {name_of(topic)}", bold=True)
     for chunk in topic.typical:
-        click.secho(f"             {plain(place(chunk))}", dim=True)
-        click.secho(f"             {short(chunk.text)}", dim=True)
+        show(f"             {place(chunk)}", dim=True)
+        show(f"             {short(chunk.text)}", dim=True)
 
 
 def _as_json(topic: Topic) -> dict[str, Any]:
