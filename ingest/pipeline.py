@@ -70,13 +70,13 @@ def describe(source: str, path: Path, options: LoadOptions) -> Document:
         stat = path.stat()
         if stat.st_size > options.max_bytes:
             raise Skip(f"too large: {stat.st_size:,} bytes, and the most is {options.max_bytes:,}")
-        digest = _content_hash(path, kind, options.csv_text)
+        digest = content_hash(path, kind, options.csv_text)
     except OSError as exc:
         raise LoadError(f"cannot be read: {exc.strerror}") from exc
     return Document(source, str(path), digest, stat.st_size, stat.st_mtime_ns, kind)
 
 
-def _content_hash(path: Path, kind: str, csv_text: Sequence[str]) -> str:
+def content_hash(path: Path, kind: str, csv_text: Sequence[str]) -> str:
     """The sha256 of a file's content, and of the columns chosen from it where it is a table."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")

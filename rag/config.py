@@ -12,7 +12,7 @@ from typing import Any
 
 from rag.errors import ConfigError
 
-__all__ = ["DEFAULT_EMBEDDER", "Settings", "load_settings"]
+__all__ = ["DEFAULT_EMBEDDER", "Settings", "load_indexes", "load_settings"]
 
 DEFAULT_EMBEDDER = "bilingual"
 """What fills a new index unless another embedder is named."""
@@ -61,18 +61,33 @@ def load_settings(flags: Mapping[str, Any] | None = None, folder: Path | None = 
     return _apply(settings, given, lambda name: f"flag --{name.replace('_', '-')}")
 
 
+def load_indexes(folder: Path | None = None) -> dict[str, str]:
+    """The store URLs of the table ``[indexes]`` in rag.toml, by name. Raises ConfigError."""
+    path, values = _read_file(folder or Path())
+    indexes = values.get("indexes", {})
+    if not isinstance(indexes, dict) or not all(isinstance(url, str) for url in indexes.values()):
+        raise ConfigError(f"{path}: [indexes] must name store URLs, as in manuals = 'faiss:data/manuals'")
+    return indexes
+
+
 def _from_file(settings: Settings, folder: Path) -> Settings:
+    path, values = _read_file(folder)
+    given = {name: value for name, value in values.items() if name != "indexes"}
+    return _apply(settings, given, lambda name: f"{path}: {name}")
+
+
+def _read_file(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The settings file and what it says; nothing where there is none."""
     named = os.environ.get("RAG_CONFIG")
     path = Path(named) if named else folder / "rag.toml"
     if not named and not path.is_file():
-        return settings
+        return path, {}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"the settings file {path} cannot be read: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"the settings file {path} is not TOML: {exc}") from exc
-    return _apply(settings, values, lambda name: f"{path}: {name}")
 
 
 def _apply(settings: Settings, values: Mapping[str, Any], called: Callable[[str], str]) -> Settings:

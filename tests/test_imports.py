@@ -30,6 +30,7 @@ LAYERS = (
     {"rag.index"},
     {"rag.api"},
     {"rag.evaluation", "rag.langchain", "rag.space"},
+    {"rag.server", "rag.mcp"},
     {"rag.cli"},
     {"rag.__main__"},
 )
@@ -41,6 +42,7 @@ HEAVY = {
     "langchain", "langchain_core", "langchain_openai", "langchain_text_splitters", "openai", "xllamacpp",
     "pydantic", "tiktoken", "tokenizers", "sentencepiece", "pypdf", "docx", "bs4", "lxml", "rich", "sqlite3",
     "prompt_toolkit", "sklearn", "scipy", "PIL", "openTSNE",
+    "fastapi", "starlette", "uvicorn", "mcp", "pypdfium2",
 }  # fmt: skip
 PUBLIC = {
     "rag": ["RAG", "Answer", "Chunk", "Citation", "Hit", "Index", "RagError", "Where"],

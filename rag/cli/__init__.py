@@ -10,7 +10,7 @@ import sys
 import click
 
 from rag import __version__
-from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, similarity, space
+from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, serve, similarity, space
 from rag.cli.barrier import check_memory_limit, log_to_terminal, open_closed_streams, run
 from rag.cli.screen import say
 
@@ -23,11 +23,13 @@ __all__ = ["main", "rag"]
         "Answer questions from your own documents, with citations.\n\n"
         "\b\n  rag ingest ~/papers            read a folder into the index\n"
         '  rag ask "What is the warranty?"  one answer, with what supports it\n'
-        "  rag chat                       a conversation",
+        "  rag chat                       a conversation\n"
+        "  rag serve                      a page in the browser",
         "用您自己的文档回答问题，并注明出处。\n\n"
         "\b\n  rag ingest ~/papers        把一个文件夹读入索引\n"
         '  rag ask "保修期多长？"     回答一个问题，并给出依据\n'
-        "  rag chat                   连续对话",
+        "  rag chat                   连续对话\n"
+        "  rag serve                  在浏览器里使用",
     ),
 )
 @click.version_option(__version__, prog_name="ragstone")
@@ -48,6 +50,7 @@ for command in (
     index.copy_index,
 ):
     rag.add_command(command)
+rag.add_command(serve.serve)
 rag.add_command(models.models)
 rag.add_command(evaluate.evaluate)
 rag.add_command(similarity.similarity)

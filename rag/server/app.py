@@ -1,0 +1,57 @@
+"""The server put together: routes inside, the guard outside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from platformdirs import user_data_path
+
+from ingest.pipeline import load_options
+from rag import __version__
+from rag.server.documents.reading import Documents
+from rag.server.failures import add_handlers
+from rag.server.indexes import Indexes
+from rag.server.intake.jobs import Jobs
+from rag.server.intake.uploads import Uploads
+from rag.server.options import Options
+from rag.server.routes import ask, ingest, openai, page, responses, sources, status
+from rag.server.security import Guard
+from rag.server.service import Service
+
+ABOUT = "Questions to your own documents, with answers that the documents support."
+
+
+def create_service(indexes: Indexes, options: Options) -> Service:
+    """What lives as long as the server does; `close` ends it."""
+    folder = options.uploads or user_data_path("ragstone", appauthor=False) / "server"
+    return Service(
+        indexes,
+        options,
+        Uploads(folder, options.free_disk),
+        Jobs(indexes.get),
+        Documents(load_options(indexes.settings, ())),
+    )
+
+
+def create_app(service: Service) -> FastAPI:
+    """The ASGI application; `service` is closed when it shuts down."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            service.close()
+
+    app = FastAPI(
+        title="ragstone", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=life,
+        separate_input_output_schemas=False,
+    )  # fmt: skip
+    app.state.service = service
+    for routes in (ask, sources, ingest, status, openai, responses, page):
+        app.include_router(routes.router)
+    add_handlers(app)
+    app.add_middleware(Guard, options=service.options)
+    return app
