@@ -17,7 +17,6 @@ from rag.server.intake.jobs import Jobs
 from rag.server.intake.uploads import Uploads
 from rag.server.options import Options
 from rag.server.routes import ask, ingest, openai, page, responses, sources, status
-from rag.server.security import Guard
 from rag.server.service import Service
 
 ABOUT = "Questions to your own documents, with answers that the documents support."
@@ -53,5 +52,4 @@ def create_app(service: Service) -> FastAPI:
     for routes in (ask, sources, ingest, status, openai, responses, page):
         app.include_router(routes.router)
     add_handlers(app)
-    app.add_middleware(Guard, options=service.options)
     return app

@@ -16,6 +16,7 @@ from rag.errors import ConfigError
 from rag.server.app import create_app, create_service
 from rag.server.indexes import Indexes
 from rag.server.options import Options
+from rag.server.security import Guard
 
 HEAD_SECONDS = 15.0
 
@@ -44,7 +45,7 @@ def listen(options: Options) -> socket.socket:
 def serve(indexes: Indexes, options: Options, ready: Callable[[str], None]) -> None:
     """Serve until somebody stops it; `ready` is told the page's address. Raises ConfigError."""
     with closing(listen(options)) as sock:
-        server = server_for(create_app(create_service(indexes, options)))
+        server = server_for(create_app(create_service(indexes, options)), options)
         ready(address(sock, options.host))
         server.run(sockets=[sock])
 
@@ -55,10 +56,10 @@ def address(sock: socket.socket, host: str) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}/"
 
 
-def server_for(app: FastAPI) -> uvicorn.Server:
+def server_for(app: FastAPI, options: Options) -> uvicorn.Server:
     """What speaks HTTP for `app`, with limits of its own; nothing of a request is logged."""
     config = uvicorn.Config(
-        app,
+        Guard(app, options),
         log_level="warning",
         access_log=False,
         server_header=False,

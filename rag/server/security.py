@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import secrets
 import socket
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from rag.server.options import Options
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -59,11 +62,13 @@ class Guard:
             return  # no web sockets here: the connection is closed
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         named = headers.get("origin", "") if headers.get("origin", "") in self._options.origins else ""
-        begun = False
+        begun, refusals = False, list[Refused]()
 
         async def answer(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
+                if refusals:
+                    raise refusals[0]  # not what was made of half a body
                 begun = True
                 message["headers"] = [*message.get("headers", ()), *_headers(scope["path"], named)]
             await send(message)
@@ -75,14 +80,19 @@ class Guard:
                 await _preflight(answer)
                 return
             self._check_key(scope["path"], headers)
+            if {"content-length", "transfer-encoding"} <= headers.keys():
+                raise Refused(400, "a body has one length or none", "two_lengths", connection="close")
             most = self._options.max_upload if scope["path"].startswith(UPLOADS) else self._options.max_body
             if (length := headers.get("content-length", "0")).isdecimal() and int(length) > most:
                 raise too_large(most)
-            await self._app(scope, _bounded(receive, most, self._options.slow), answer)
+            await self._app(scope, _bounded(receive, most, self._options.slow, refusals), answer)
         except Refused as refusal:
+            refusals.clear()
             if not begun:
                 response = failure(refusal.status, refusal.why, refusal.code, refusal.headers)
                 await response(scope, receive, answer)
+        except Exception as error:
+            log.error("a request failed: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
 
     def _check_host(self, headers: Mapping[str, str]) -> None:
         """Raise Refused unless the name is ours: another may be an attacker's that leads to our address."""
@@ -141,8 +151,8 @@ def too_large(most: int) -> Refused:
     )
 
 
-def _bounded(receive: Receive, most: int, slow: float) -> Receive:
-    """`receive` that raises Refused for a body without end, and for one that does not go on."""
+def _bounded(receive: Receive, most: int, slow: float, refusals: list[Refused]) -> Receive:
+    """`receive` that raises Refused, and keeps it in `refusals`, for a body without end or one that stops."""
     read, ended = 0, False
 
     async def bounded() -> Message:
@@ -152,14 +162,16 @@ def _bounded(receive: Receive, most: int, slow: float) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), slow)
         except TimeoutError:
-            raise Refused(
-                408, f"nothing of the body came for {slow:.0f} s", "timeout", connection="close"
-            ) from None
+            refusals.append(
+                Refused(408, f"nothing of the body came for {slow:.0f} s", "timeout", connection="close")
+            )
+            raise refusals[0] from None
         if message["type"] == "http.request":
             read += len(message.get("body", b""))
             ended = not message.get("more_body", False)
         if read > most:
-            raise too_large(most)
+            refusals.append(too_large(most))
+            raise refusals[0]
         return message
 
     return bounded

@@ -23,7 +23,7 @@ def serving(urls: dict[str, str], llm: LLM | str = "none", **options: Any) -> It
     wanted = Options(port=0, **options)
     indexes = Indexes(urls, llm, embedder="hashed")
     with listen(wanted) as sock:
-        server = server_for(create_app(create_service(indexes, wanted)))
+        server = server_for(create_app(create_service(indexes, wanted)), wanted)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

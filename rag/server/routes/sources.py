@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi import Path as PathParameter
 from starlette.responses import Response
 
 from rag.api import RAG
@@ -66,7 +67,7 @@ async def forget(source: str, service: TheService, index: Index = None) -> Forgo
 )
 async def page_picture(
     source: str,
-    number: int,
+    number: Annotated[int, PathParameter(ge=1, le=1_000_000)],
     service: TheService,
     index: Index = None,
     width: Annotated[int, Query(ge=400, le=2000, description="Pixels.")] = 1000,
