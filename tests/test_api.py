@@ -20,7 +20,7 @@ from rag.embedders.hashed import HashedEmbedder
 from rag.errors import ConfigError, EmbedderMismatch, IndexMissing, IndexVersion, StoreError
 from rag.index import Index
 from rag.stores import open_store
-from rag.stores.common.manifest import another
+from rag.stores.common.manifest import new_index_url
 from rag.text import TERMS
 
 QUESTION = "How long is the warranty of the Tern machine?"
@@ -244,6 +244,6 @@ def test_the_chatbot_of_the_readme(sample_index: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_new_index_beside_one(url: str, new: str) -> None:
-    assert another(url) == new
+    assert new_index_url(url) == new
     if new.startswith(("faiss", "elastic")):
         open_store(new).close()

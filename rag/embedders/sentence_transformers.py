@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WEIGHTS = (".safetensors", ".bin", ".model", "tokenizer.json", "vocab.txt")
-_CHARACTERS_A_TOKEN = 32  # a text is cut there before it is tokenised
+_CHARACTERS_A_TOKEN = 32  # no token is longer in practice: text beyond the limit times this is not tokenised
 
 
 class SentenceTransformersEmbedder:

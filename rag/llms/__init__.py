@@ -19,8 +19,8 @@ __all__ = ["LLM", "Piece", "load_llm"]
 class Piece:
     """A piece of a model's answer as it comes.
 
-    `logprobs` maps the likeliest tokens at this place to natural-log probabilities, where the
-    engine tells them (empty elsewhere). `usage` is on the last piece.
+    `logprobs` maps the most likely tokens at this place to natural-log probabilities; empty if the engine
+    does not give them. `usage` is on the last piece.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Piece:
 
 @runtime_checkable
 class LLM(Protocol):
-    """What writes text. `tests/contracts/llm.py` is its contract."""
+    """A model that writes text. `tests/contracts/llm.py` tests what it must do."""
 
     @property
     def id(self) -> str: ...
@@ -38,7 +38,7 @@ class LLM(Protocol):
     def context_tokens(self) -> int: ...
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of `text`, exactly or (engines that do not tell) as tiktoken counts them."""
+        """The number of tokens of `text`: exact, or tiktoken's count for engines that do not give theirs."""
         ...
 
     def stream(
@@ -46,8 +46,8 @@ class LLM(Protocol):
     ) -> Iterator[Piece]:
         """Answer `messages`, piece by piece; closing the iterator stops the engine.
 
-        `grammar` is a GBNF grammar; an engine that cannot hold to it ignores it. A last message
-        by the assistant is continued. Decoding is greedy (temperature 0). Raises LLMError.
+        `grammar` is a GBNF grammar; an engine without grammars ignores it. If the last message is the
+        assistant's, it is continued. Decoding is greedy (temperature 0). Raises LLMError.
         """
         ...
 
@@ -59,8 +59,8 @@ def load_llm(name: str) -> LLM | None:
     "dashscope:MODEL", "ollama:MODEL", a provider that LangChain knows ("anthropic:MODEL"), or "none"
     (None: quotations only).
 
-    Raises ConfigError for an unknown provider or a missing key, ModelError where weights cannot be had,
-    MissingExtra, LLMError where Ollama does not answer.
+    Raises ConfigError for an unknown provider or a missing key, ModelError if weights cannot be fetched,
+    MissingExtra, LLMError if Ollama does not answer.
     """
     provider, _, model = name.partition(":")
     match provider:

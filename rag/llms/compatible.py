@@ -13,7 +13,7 @@ __all__ = ["CompatibleLLM"]
 
 
 class CompatibleLLM(LangChainLLM):
-    """`model` at an endpoint that speaks OpenAI's chat protocol; `max_tokens_as` is how it bounds an answer."""
+    """`model` at an endpoint with OpenAI's chat protocol; the field `max_tokens_as` limits an answer."""
 
     sums = False
 

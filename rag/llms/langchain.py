@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ConfigError, LLMError, RagError
 from rag.llms import LLM, Piece
-from rag.llms.prices import priced
-from rag.llms.thinking import Thought, ThoughtTags, told_thought
+from rag.llms.prices import with_cost
+from rag.llms.thinking import Thought, ThoughtTags, find_thought
 from rag.network.endpoint import Endpoint
 from rag.network.failures import failure, sentence
 from rag.network.tokens import count, encoding_for
@@ -26,16 +26,16 @@ __all__ = ["LangChainLLM", "adopt"]
 
 CONTEXT_TOKENS = 8192
 _LIMITS = ("max_tokens", "max_output_tokens", "num_predict", "max_new_tokens", "max_completion_tokens")
-_AROUND = 8  # tokens that a template adds to a message, about
+_AROUND = 8  # tokens that a template adds to a message, approximately
 
 
 class LangChainLLM:
-    """A LangChain chat model. `tests/contracts/llm.py` is its contract.
+    """A LangChain chat model. `tests/contracts/llm.py` tests what it must do.
 
-    `connect` makes it at first use. `context_tokens` None: as the model's profile tells. `whole`: a prompt
-    that is too long is refused here, since the engine would cut it and say nothing. `thinks`: tokens that
-    the model may think before it answers, beyond `max_tokens`. `sums`: usage is told in parts that add up,
-    as LangChain has it; else the last is the whole. Grammars are ignored; log-probabilities are not told.
+    `connect` creates it at first use. `context_tokens` None: the value of the model's profile. `whole`: a prompt
+    that is too long is an error here, since the engine would cut it silently. `thinks`: tokens that the model
+    may use for thinking before it answers, beyond `max_tokens`. `sums`: usage comes in parts to be added, as
+    LangChain defines it; else the last part is the total. Grammars are ignored; there are no log-probabilities.
     """
 
     sums = True
@@ -68,7 +68,7 @@ class LangChainLLM:
         return int(profile.get("max_input_tokens") or CONTEXT_TOKENS)
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of `text` as tiktoken counts them: exact for OpenAI's models, near the truth for others."""
+        """The number of tokens of `text` by tiktoken: exact for OpenAI's models, approximate for others."""
         return count(self._encoding, well_formed(text))
 
     def stream(
@@ -78,7 +78,7 @@ class LangChainLLM:
         max_tokens: int,
         grammar: str | None = None,  # noqa: ARG002
     ) -> Iterator[Piece]:
-        """As in `LLM`; closing the iterator closes the connection. What a model thinks comes as `Thought`s."""
+        """See `LLM.stream`; closing the iterator closes the connection. A model's thinking comes as `Thought`s."""
         if not messages or max_tokens < 1:
             raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
         turns = [(m.role, well_formed(m.content)) for m in messages]
@@ -87,7 +87,7 @@ class LangChainLLM:
         return self._pieces(turns, max_tokens)
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close the connections."""
         self.__dict__.pop("_model", None)
 
     def _refuse_long(self, tokens: int) -> None:
@@ -104,7 +104,7 @@ class LangChainLLM:
                 begun = True
                 usage = self._add(usage, chunk)
                 answer, thought = tags.feed(str(chunk.text))
-                yield from _split(answer, told_thought(chunk.content, chunk.additional_kwargs) + thought)
+                yield from _split(answer, find_thought(chunk.content, chunk.additional_kwargs) + thought)
                 written += self.count_tokens(answer) if answer and not self._bounded else 0
                 if written >= max_tokens:
                     break
@@ -116,7 +116,7 @@ class LangChainLLM:
                 yield from self._pieces(turns, max_tokens)
                 return
             raise LLMError(self._said(exc)) from exc
-        yield Piece("", {}, priced(self._endpoint, usage))
+        yield Piece("", {}, with_cost(self._endpoint, usage))
 
     def _chunks(self, turns: Sequence[tuple[str, str]], max_tokens: int) -> Iterator[AIMessageChunk]:
         model, options = self._limited(max_tokens + self._thinks)
@@ -124,7 +124,7 @@ class LangChainLLM:
             yield from chunks
 
     def _limited(self, max_tokens: int) -> tuple[Any, dict[str, Any]]:
-        """The model that writes so much at most, and what is said with each request."""
+        """The model with its output limited, and the options of each request."""
         update: dict[str, Any] = {"temperature": None} if self._no_temperature else {}
         if self._bounded:
             update[self._bounded] = max_tokens
@@ -132,7 +132,7 @@ class LangChainLLM:
 
     @cached_property
     def _bounded(self) -> str:
-        """The field of the model that bounds its answers, "" where it has none: then it is bounded here."""
+        """The model's field that limits its answers, "" if it has none: then answers are limited here."""
         fields = type(self._model).model_fields
         return next((name for name in _LIMITS if name in fields), "")
 
@@ -148,7 +148,7 @@ class LangChainLLM:
         )
 
     def _only_temperature(self, exc: Exception) -> bool:
-        """Whether the model takes no temperature (those that think do not): then it is asked without, once."""
+    """Whether the model takes no temperature, like reasoning models: then the request is repeated without it."""
         found = failure(exc)
         if self._no_temperature or found.kind != "request" or "temperature" not in found.said:
             return False
@@ -174,7 +174,7 @@ class LangChainLLM:
 
 
 def adopt(llm: object) -> LLM:
-    """`llm` if it is one of ours, or a LangChain chat model wrapped. Raises ConfigError for the rest."""
+    """`llm` itself if it is an `LLM`, or a LangChain chat model wrapped as one. Raises ConfigError for others."""
     if isinstance(llm, LLM):
         return llm
     from langchain_core.language_models import BaseChatModel

@@ -19,10 +19,10 @@ class OpenAILLM(CompatibleLLM):
     """A model behind an OpenAI-compatible endpoint. `tests/contracts/llm.py` is its contract.
 
     The endpoint is `base_url`, or RAG_OPENAI_BASE_URL, OPENAI_BASE_URL, OpenAI's own, in that order; the
-    key comes from OPENAI_API_KEY and shows in no message, repr or log. `context_tokens` is what the
-    server takes (RAG_OPENAI_CONTEXT_TOKENS), which the protocol does not tell. `timeout` is the longest
-    wait, in seconds, for the connection and between two pieces. Grammars are ignored, and whether a last
-    message by the assistant is continued is up to the server. Nothing is traced, unless the user has set
+    key comes from OPENAI_API_KEY and appears in no message, repr or log. `context_tokens` is the server's
+    context window (RAG_OPENAI_CONTEXT_TOKENS), which the protocol does not give. `timeout` is the longest
+    wait in seconds, for the connection and between two pieces. Grammars are ignored, and the server decides
+    whether a last message by the assistant is continued. Nothing is traced unless the user has set
     LANGSMITH_TRACING.
     """
 
@@ -36,7 +36,7 @@ class OpenAILLM(CompatibleLLM):
         timeout: float = TIMEOUT,
         max_retries: int = 2,
     ) -> None:
-        """Raises ConfigError without a key for OpenAI's own endpoint; nothing is sent yet."""
+        """Raises ConfigError if OpenAI's own endpoint has no key; nothing is sent yet."""
         address = base_url or environment("RAG_OPENAI_BASE_URL", "OPENAI_BASE_URL") or OFFICIAL
         key = api_key or SecretStr(environment("OPENAI_API_KEY"))
         official = address.startswith(OFFICIAL)

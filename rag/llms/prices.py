@@ -1,4 +1,4 @@
-"""What an answer cost, where the price of its model is known: `prices.toml`, or the user's own file."""
+"""The cost of an answer, if the price of its model is known: from `prices.toml`, or the user's own file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rag.types import Usage
 
 _HERE = Path(__file__).with_name("prices.toml")
 _OWN = {"openai": "api.openai.com"}
-"""The hosts that the prices of `prices.toml` are those of: others charge what they like."""
+"""The hosts that charge the prices of `prices.toml`; others may charge different ones."""
 
 
-def priced(endpoint: Endpoint, usage: Usage) -> Usage:
-    """`usage` with its cost in US dollars, None where the price is not known. Raises ConfigError.
+def with_cost(endpoint: Endpoint, usage: Usage) -> Usage:
+    """`usage` with its cost in US dollars, None if the price is not known. Raises ConfigError.
 
-    A file that RAG_PRICES names comes first, and holds for any server.
+    A file named by RAG_PRICES is used first, and for any server.
     """
     named = environment("RAG_PRICES")
     price = _read(Path(named).expanduser()).get(endpoint.name) if named else None
@@ -35,7 +35,7 @@ def priced(endpoint: Endpoint, usage: Usage) -> Usage:
 
 @cache
 def _read(path: Path) -> dict[str, tuple[float, float, float]]:
-    """(prompt, cached, completion) by model; without a price of its own, what was cached costs like the rest."""
+    """(prompt, cached, completion) prices by model; cached tokens without a price cost as much as the others."""
     try:
         held = tomllib.loads(path.read_text(encoding="utf-8"))
         return {name: _price(row) for name, row in held.items()}

@@ -1,4 +1,4 @@
-"""Prompts: files with strict variables to messages for a model."""
+"""Prompts: files in `prompts/`, filled with values, as messages for a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rag.errors import ConfigError
 from rag.llms import LLM
 from rag.types import Message
 
-# Beside the package in a wheel, beside the folder `rag` in a checkout.
+# Inside the package in a wheel, beside the folder `rag` in a checkout.
 _FOLDERS = (Path(__file__).parents[1] / "prompts", Path(__file__).parents[2] / "prompts")
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 
@@ -32,7 +32,7 @@ def render(name: str, **values: str) -> str:
 def turns(name: str, **values: str) -> list[Message]:
     """The prompt ``prompts/<name>.md`` as a conversation: a paragraph a message, the first by the system.
 
-    What follows are questions and answers to go by, and the last question. Values are put in as one paragraph.
+    After it come examples, a question and its answer each, and the question itself. A value is one paragraph.
     """
     rules, *said = render(name, **{key: " ".join(value.split()) for key, value in values.items()}).split("\n\n")
     return [
@@ -42,7 +42,7 @@ def turns(name: str, **values: str) -> list[Message]:
 
 
 def reply(llm: LLM, said: Sequence[Message], max_tokens: int) -> str:
-    """The first line of what a model answers, "" where it answers nothing."""
+    """The first line of a model's answer, "" if there is none."""
     text = "".join(piece.text for piece in llm.stream(said, max_tokens=max_tokens)).strip()
     return text.splitlines()[0].strip() if text else ""
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["dashscope", "deepseek", "known", "load", "ollama"]
 
 CONTEXT_TOKENS = 65_536
-"""What every model of DeepSeek's and DashScope's takes, at least."""
+"""The context window that every model of DeepSeek and DashScope has, at least."""
 OLLAMA_CONTEXT_TOKENS = 8192
-"""Asked of Ollama, whose own default is smaller and cuts a prompt silently; RAG_OLLAMA_CONTEXT_TOKENS."""
+"""Requested from Ollama, whose smaller default cuts a prompt silently; RAG_OLLAMA_CONTEXT_TOKENS sets it."""
 THINKS = 16_384
-"""Tokens that a reasoning model may think: they count against its limit."""
+"""Tokens for a reasoning model's thinking, which count against its limit."""
 
 _KEYS = {"google_genai": "GOOGLE_API_KEY", "mistralai": "MISTRAL_API_KEY", "perplexity": "PPLX_API_KEY"}
 _OF_OTHERS = {"huggingface", "google_vertexai", "google_anthropic_vertex", "litellm", "langsmith", "ibm", "nvidia"}
-_LATE = {"anthropic"}  # would say at the first question that there is no key
+_LATE = {"anthropic"}  # these would report a missing key only at the first question
 _EXTRAS = {"anthropic": "anthropic", "google_genai": "google"}
 
 
@@ -49,22 +49,22 @@ def load(provider: str, model: str) -> LangChainLLM:
 
 
 def deepseek(model: str) -> CompatibleLLM:
-    """DeepSeek's `model`: deepseek-chat, or deepseek-reasoner, whose thoughts are kept apart."""
+    """DeepSeek's `model`: deepseek-chat, or deepseek-reasoner, whose thinking is kept apart."""
     name, thinks = f"deepseek:{model}", THINKS if "reasoner" in model else 0
     endpoint = require_endpoint(name, DEEPSEEK, "DEEPSEEK_API_KEY", "DEEPSEEK_BASE_URL")
     return CompatibleLLM(endpoint, model, context_tokens=CONTEXT_TOKENS, thinks=thinks)
 
 
 def dashscope(model: str) -> CompatibleLLM:
-    """Alibaba's `model`, as in qwen-plus, through DashScope's OpenAI-compatible endpoint."""
+    """Alibaba's `model`, such as qwen-plus, through DashScope's OpenAI-compatible endpoint."""
     endpoint = require_endpoint(f"dashscope:{model}", DASHSCOPE, "DASHSCOPE_API_KEY", "DASHSCOPE_BASE_URL")
     return CompatibleLLM(endpoint, model, context_tokens=CONTEXT_TOKENS)
 
 
 def ollama(model: str) -> LangChainLLM:
-    """A model that Ollama serves, with its context window asked for; a longer prompt is refused.
+    """A model served by Ollama, with the context window requested; a longer prompt is an error.
 
-    Raises LLMError where the server or the model is not there.
+    Raises LLMError if the server or the model is not there.
     """
     endpoint = endpoint_for(f"ollama:{model}")
     window = details(endpoint, model, LLMError).window
@@ -73,10 +73,10 @@ def ollama(model: str) -> LangChainLLM:
 
 
 def known(provider: str, model: str) -> LangChainLLM:
-    """What `langchain.chat_models.init_chat_model` makes of `provider` and `model`.
+    """The model that `langchain.chat_models.init_chat_model` creates for `provider` and `model`.
 
-    Raises ConfigError for a provider that it does not know or without a key, MissingExtra (or ConfigError
-    naming the package) where LangChain's package for it is not installed.
+    Raises ConfigError for an unknown provider or a missing key, MissingExtra if LangChain's package for it is
+    not installed.
     """
     variable = "" if provider in _OF_OTHERS or ("_" in provider and provider not in _KEYS) else _key(provider)
     endpoint = Endpoint(f"{provider}:{model}", "", SecretStr(environment(variable)), variable)
@@ -123,7 +123,7 @@ def _made(endpoint: Endpoint, provider: str, model: str) -> BaseChatModel:
 def _missing(name: str, provider: str, exc: ImportError) -> RagError:
     package = f"langchain-{provider.replace('_', '-')}"
     said = str(exc)
-    if "pip install" in said:  # LangChain names the package, which need not be called as the provider is
+    if "pip install" in said:  # LangChain names the package: its name may differ from the provider's
         package = said.rsplit("pip install", 1)[1].strip(" `'\"-U\n").rstrip("`.")
     return MissingExtra(name, package, _EXTRAS.get(provider, ""))
 

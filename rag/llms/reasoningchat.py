@@ -1,4 +1,4 @@
-"""LangChain's OpenAI class, which drops what DeepSeek, DashScope and vLLM send beside the answer."""
+"""LangChain's OpenAI class with the field `reasoning_content`, which DeepSeek, DashScope and vLLM send."""
 
 from __future__ import annotations
 

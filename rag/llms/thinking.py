@@ -1,4 +1,4 @@
-"""What a model thinks, set apart from what it answers."""
+"""A model's thinking, separated from its answer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from rag.llms import Piece
 
-__all__ = ["Thought", "ThoughtTags", "told_thought"]
+__all__ = ["Thought", "ThoughtTags", "find_thought"]
 
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
 class Thought(Piece):
-    """A piece of what a model thinks before it answers; its `text` is empty: joined texts are the answer."""
+    """A piece of a model's thinking; its `text` is empty, so that the joined texts are the answer alone."""
 
     reasoning: str = ""
 
 
-def told_thought(content: Any, extra: dict[str, Any]) -> str:
-    """The thought in a message chunk, by the names that LangChain's classes give it; mostly ""."""
+def find_thought(content: Any, extra: dict[str, Any]) -> str:
+    """The thinking in a message chunk, in any of the fields that LangChain's classes use; "" if there is none."""
     if said := extra.get("reasoning_content"):
         return str(said)
     blocks = content if isinstance(content, list) else ()
@@ -29,15 +29,15 @@ def told_thought(content: Any, extra: dict[str, Any]) -> str:
 
 
 class ThoughtTags:
-    """Takes `<think>…</think>` from the beginning of a stream, for servers that leave it in the answer."""
+    """Separates `<think>…</think>` at the beginning of a stream, for servers that leave it in the answer."""
 
     def __init__(self) -> None:
         self._state, self._held = "begin", ""
 
     def feed(self, text: str) -> tuple[str, str]:
-        """What is now known to be answer, and what to be thought."""
+        """The text that is now known to be answer, and the text known to be thinking."""
         if self._state == "gap":
-            text = text.lstrip()  # between the thought and the answer
+            text = text.lstrip()  # blank lines between thinking and answer
             self._state = "answer" if text else "gap"
         if self._state in ("gap", "answer"):
             return text, ""
@@ -53,7 +53,7 @@ class ThoughtTags:
         return self._think()
 
     def rest(self) -> tuple[str, str]:
-        """What was held back when the stream ended."""
+        """The text that was held back when the stream ended."""
         held, self._held = self._held, ""
         return (held, "") if self._state == "begin" else ("", held)
 

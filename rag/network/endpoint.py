@@ -1,4 +1,4 @@
-"""Engines behind an address: keys from the environment, and what an exception means in one sentence."""
+"""Services behind an address: their keys and addresses, read from the environment."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Endpoint", "close_with", "environment", "http_address", "whole_numbe
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an engine answers. `key_from` and `address_from` are the variables that set key and address.
+    """The address of a service. `key_from` and `address_from` are the variables that set key and address.
 
-    `timeout` is the longest wait, in seconds, for the connection and between two pieces.
+    `timeout` is the longest wait in seconds, for the connection and between two pieces of an answer.
     """
 
     name: str
@@ -39,19 +39,19 @@ class Endpoint:
         return self.key if self.key.get_secret_value() else SecretStr("none")
 
     def require_key(self) -> Endpoint:
-        """Itself; raises ConfigError where it has no key."""
+        """This endpoint. Raises ConfigError if it has no key."""
         if not self.key.get_secret_value():
             raise ConfigError(f"{self.name} needs a key: set {self.key_from}")
         return self
 
     def hide(self, text: str) -> str:
-        """`text` without the key, which a server may echo."""
+        """`text` without the key: a server may repeat it in its messages."""
         key = self.key.get_secret_value()
         return text.replace(key, "***") if key else text
 
 
 def environment(*names: str) -> str:
-    """The first of these variables that is set and not blank, or ""."""
+    """The value of the first of these environment variables that is set and not blank, or ""."""
     return next((value for name in names if (value := os.environ.get(name, "").strip())), "")
 
 
@@ -64,12 +64,12 @@ def whole_number(name: str, default: int, of: str = "tokens") -> int:
 
 
 def http_address(value: str, variable: str) -> str:
-    """`value` without a slash at its end. Raises ConfigError unless it is an http address."""
+    """`value` without a slash at its end. Raises ConfigError unless it is an HTTP address."""
     if not value.startswith(("http://", "https://")) or not urlsplit(value).hostname:
         raise ConfigError(f"{variable} must be an address like http://127.0.0.1:8080/v1, not {value!r}")
     return value.rstrip("/")
 
 
 def close_with(made: object, client: Any) -> None:
-    """Let the connections of `made`, a LangChain class around `client`, end with it: it has no `close`."""
+    """Close `client` when `made`, the LangChain object around it, is freed: it has no `close`."""
     weakref.finalize(made, client.close)

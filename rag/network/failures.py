@@ -1,4 +1,4 @@
-"""What went wrong on the way to a service, in one sentence, and whether trying again may help."""
+"""What an exception of a network client means: one sentence for the user, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal[
     "key", "quota", "rate", "server", "timeout", "unreachable", "certificate", "missing", "length", "request"
 ]
 PASSING: frozenset[Kind] = frozenset({"rate", "server", "timeout", "unreachable"})
-"""What may be over when it is asked again."""
+"""Kinds of failure that a retry may cure."""
 _LENGTH = re.compile(
     r"(exceed|longer than|maximum|too (long|large|many)|range of input).{0,60}"
     r"(context|length|token|batch size|process)"
@@ -27,7 +27,7 @@ _LONGEST = 300  # characters of what a server says that are shown
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong. `status` is HTTP's, `retry_after` the seconds that the server asks to wait."""
+    """A failed request. `status` is the HTTP status, `retry_after` the seconds that the server asks us to wait."""
 
     kind: Kind
     said: str
@@ -36,7 +36,7 @@ class Failure:
 
 
 def failure(exc: BaseException) -> Failure:
-    """What any client's exception says: by its status, by its kind, by its words."""
+    """The failure behind an exception of any client, recognised by HTTP status, exception class, or message."""
     said = " ".join(str(exc).split()) or type(exc).__name__
     status = next(
         (s for e in _chain(exc) if isinstance(s := getattr(e, "status_code", None), int) and s > 0), None
@@ -46,7 +46,7 @@ def failure(exc: BaseException) -> Failure:
 
 
 def sentence(endpoint: Endpoint, found: Failure) -> str:
-    """One line: what failed, where, and what to do next; without the key."""
+    """One line for the user: what failed, where, and what to do next. The key is left out."""
     where = f"{endpoint.name} at {endpoint.address}" if endpoint.address else endpoint.name
     check = f"check the address ({endpoint.address_from})" if endpoint.address_from else "check the address"
     match found.kind:
@@ -74,7 +74,7 @@ def sentence(endpoint: Endpoint, found: Failure) -> str:
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """An exception and what it came from, nearest first."""
+    """An exception and its causes, nearest first."""
     seen: set[int] = set()
     current: BaseException | None = exc
     while current is not None and id(current) not in seen:
@@ -111,7 +111,7 @@ def _by_connection(exc: BaseException, said: str) -> Kind:
 
 
 def _retry_after(exc: BaseException) -> float | None:
-    """Seconds that the server asks to wait (the header's form with a date is left to the back-off)."""
+    """Seconds in the header Retry-After; None for its form with a date, which the normal back-off handles."""
     for link in _chain(exc):
         headers: Any = getattr(getattr(link, "response", None), "headers", None)
         if headers is None:

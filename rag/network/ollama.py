@@ -1,4 +1,4 @@
-"""What an Ollama server knows of a model: its window and its digest."""
+"""What an Ollama server says about a model: its context window and its digest."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """`window`: tokens that the model was trained for; `digest`: of its weights. None and "" where untold."""
+    """`window`: the tokens that the model was trained for; `digest`: of its weights. None and "" if not known."""
 
     window: int | None
     digest: str
 
 
 def endpoint_for(name: str) -> Endpoint:
-    """Where Ollama listens: OLLAMA_HOST (an address, or host and port), or this machine."""
+    """The address of Ollama: OLLAMA_HOST (an address, or host and port), or this machine."""
     host = environment("OLLAMA_HOST") or DEFAULT
     if "://" not in host:
         host = f"http://{host if ':' in host else f'{host}:11434'}"
-    # The server's own way to say "every address" is none to connect to.
+    # OLLAMA_HOST may be 0.0.0.0, on which a server listens: a client cannot connect to it.
     address = host.replace("://0.0.0.0", "://127.0.0.1").rstrip("/")
     return Endpoint(name, address, address_from="OLLAMA_HOST", timeout=300)
 
 
 def details(endpoint: Endpoint, model: str, error: type[RagError]) -> Details:
-    """Asks the server at `endpoint`. Raises `error` where it cannot be reached or has no such model."""
+    """Ask the server at `endpoint`. Raises `error` if it cannot be reached or has no such model."""
     try:
         from ollama import Client
     except ImportError as exc:

@@ -1,4 +1,4 @@
-"""A request tried again while there is hope: exponential back-off with jitter, bounded, Retry-After kept."""
+"""Retries: exponential back-off with jitter, a limit on tries, and Retry-After obeyed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """`tries` of a request in all (`connections` of them where nobody answers), seconds between them.
+class RetryPolicy:
+    """How often a request is tried: `tries` times in all, `connections` times if no server answers.
 
-    Waiting begins at `first` and doubles up to `longest`; a server that asks for more than `longest`
-    is not waited for. A lost or refused connection is rarely cured by waiting.
+    The wait begins at `first` seconds and doubles up to `longest`. A server that asks for a longer wait than
+    `longest` is not tried again. A lost or refused connection is rarely cured by waiting.
     """
 
     tries: int = 6
@@ -29,19 +29,19 @@ class Patience:
     longest: float = 60.0
 
     def wait(self, tried: int, found: Failure) -> float | None:
-        """Seconds until the next try after `tried` ones, None where there is to be none."""
+        """Seconds to wait after `tried` tries, None if there should be no further try."""
         lost = found.kind in ("unreachable", "timeout")
         if found.kind not in PASSING or tried >= (self.connections if lost else self.tries):
             return None
         if found.retry_after is not None:
-            # Never earlier than asked, and not all clients at the same moment.
+            # Not before the time asked for, and not all clients at the same moment.
             asked = found.retry_after + random.uniform(0, self.first)  # noqa: S311
             return asked if found.retry_after <= self.longest else None
         return min(self.longest, self.first * 2.0 ** (tried - 1)) * random.uniform(0.5, 1)  # noqa: S311
 
 
-def persist(call: Callable[[], T], patience: Patience, stop: Event) -> T:
-    """What `call` returns at last; its exception where `patience` ends or `stop` is set."""
+def retry(call: Callable[[], T], policy: RetryPolicy, stop: Event) -> T:
+    """The result of `call`, tried as `policy` says; raises its last exception, also when `stop` is set."""
     tried = 0
     while True:
         try:
@@ -49,7 +49,7 @@ def persist(call: Callable[[], T], patience: Patience, stop: Event) -> T:
         except Exception as exc:
             tried += 1
             found = failure(exc)
-            wait = patience.wait(tried, found)
+            wait = policy.wait(tried, found)
             if wait is None:
                 raise
             log.info("try %d failed (%s, status %s): again in %.1f s", tried, found.kind, found.status, wait)

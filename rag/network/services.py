@@ -1,4 +1,4 @@
-"""Services known by name: their addresses and where their keys are found."""
+"""The services known by name: their addresses, and the variables with their keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DASHSCOPE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 
 def endpoint_for(name: str) -> Endpoint:
-    """DashScope's address and key, as the environment says."""
+    """The address and key of DashScope, from the environment."""
     variable = "DASHSCOPE_BASE_URL"
     address = http_address(environment(variable) or DASHSCOPE, variable)
     return Endpoint(name, address, SecretStr(environment("DASHSCOPE_API_KEY")), "DASHSCOPE_API_KEY", variable)

@@ -1,4 +1,4 @@
-"""Tokens as tiktoken counts them, for engines that do not tell their own. No network is asked."""
+"""Token counts by tiktoken, for services that do not publish their own tokenizer. Works without a network."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 __all__ = ["ENCODINGS", "count", "cut", "encoding_for"]
 
 ENCODINGS = ("o200k_base", "cl100k_base")
-"""Those that the catalogue has; the first is for models that tiktoken does not know."""
-_CHARACTERS_A_TOKEN = 32  # a text is cut there before it is tokenised
-_BLOCK = 50_000  # characters that are counted at once: tiktoken takes time by the square for some text
+"""The encodings in the catalogue; the first one serves models that tiktoken does not know."""
+_CHARACTERS_A_TOKEN = 32  # no token is longer in practice: text beyond the limit times this is not tokenised
+_BLOCK = 50_000  # characters counted at once: for some text, tiktoken's time grows with the square of the length
 
 
 def encoding_for(model: str, default: str = ENCODINGS[0]) -> Encoding:
     """The encoding of OpenAI's model `model`, `default` for any other.
 
-    Raises ModelError where it cannot be had.
+    Raises ModelError if it cannot be fetched.
     """
     import tiktoken
 
@@ -33,13 +33,13 @@ def encoding_for(model: str, default: str = ENCODINGS[0]) -> Encoding:
 
 
 def count(encoding: Encoding, text: str) -> int:
-    """Tokens of `text`, special markers counted as the plain characters they are."""
+    """The number of tokens of `text`; special markers such as <|endoftext|> count as plain characters."""
     blocks = (text[at : at + _BLOCK] for at in range(0, len(text), _BLOCK))
     return sum(len(encoding.encode_ordinary(block)) for block in blocks)
 
 
 def cut(encoding: Encoding, text: str, limit: int) -> tuple[str, int]:
-    """The beginning of `text` that has at most `limit` tokens, and how many it has."""
+    """The beginning of `text` with at most `limit` tokens, and its number of tokens."""
     head = text[: limit * _CHARACTERS_A_TOKEN]
     ids = encoding.encode_ordinary(head)
     if len(ids) <= limit:

@@ -277,7 +277,7 @@ class Infinity:
         with self._table(table) as held:
             return dict(held.output(fields).filter(condition).to_result()[0])
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         """There is nothing to build."""
 
     def close(self) -> None:

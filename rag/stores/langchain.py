@@ -196,7 +196,7 @@ class LangChain:
     def vectors(self, numbers: Sequence[int]) -> dict[int, Vector]:
         return {_int(each.metadata["number"]): _vector(each.metadata) for each in self._documents(numbers)}
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         """That is the store's own affair."""
 
     def close(self) -> None:

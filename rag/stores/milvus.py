@@ -281,7 +281,7 @@ class Milvus:
                 found |= {int(row["number"]): row[field] for row in rows}
         return found
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         with self._in_words():
             self._client.flush(self._name, timeout=_SECONDS)
 

@@ -202,7 +202,7 @@ class Qdrant:
             found = self._client.retrieve(self._name, [int(each) for each in numbers], with_payload=fields)
         return {int(point.id): point.payload for point in found if point.payload}
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         """It is quick by itself."""
 
     def close(self) -> None:

@@ -254,7 +254,7 @@ class Redis:
         held = zip(numbers, found, strict=True)
         return {number: np.frombuffer(data, "<f4").astype(np.float32) for number, data in held if data is not None}
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         """It is quick by itself."""
 
     def close(self) -> None:

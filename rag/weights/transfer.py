@@ -1,4 +1,4 @@
-"""What every source of weights shares: progress, staging, hashes."""
+"""What all sources of weights share: progress, staging, hashes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ BLOCK = 1 << 20
 
 
 class Progress(Protocol):
-    """Hears how far the fetching of a model is. `total` changes when another source takes over."""
+    """Called with the progress of a download. `total` changes if another source is tried."""
 
     def __call__(self, name: str, done_bytes: int, total_bytes: int, /) -> None: ...
 
 
 class SourceError(Exception):
-    """A source that cannot serve; the message is the reason. Stays inside: the next source is asked."""
+    """A source failed; the message is the reason. Not shown to users by itself: the next source is tried."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """Counts bytes and tells `progress`; never goes back."""
+    """Counts bytes and calls `progress`; the count never decreases."""
 
     name: str
     total: int
@@ -35,21 +35,21 @@ class Meter:
     _told: int = field(default=-1, repr=False)
 
     def at(self, done: int) -> None:
-        """`done` bytes of the step under way."""
+        """Report `done` bytes of the current step."""
         now = min(self.finished + done, self.total)
         if self.progress and now > self._told:
             self._told = now
             self.progress(self.name, now, self.total)
 
     def finish(self, size: int) -> None:
-        """The step is over, it had `size` bytes."""
+        """End the current step, which had `size` bytes."""
         self.at(size)
         self.finished += size
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a source is to serve: `files` of `model`, by way of the folder `staging`."""
+    """A download to be done: `files` of `model`, through the folder `staging`."""
 
     model: Model
     files: tuple[ModelFile, ...]
@@ -73,7 +73,7 @@ def sha256_of(path: Path) -> str:
 
 
 def stage(file: ModelFile, blocks: Iterable[bytes], to: Path, meter: Meter) -> Staged:
-    """Write `blocks` to `to`, hashed on the way; more bytes than the catalogue's are refused."""
+    """Write `blocks` to `to` and hash them; more bytes than the catalogue says are an error."""
     digest, size = hashlib.sha256(), 0
     to.parent.mkdir(parents=True, exist_ok=True)
     with to.open("wb") as out:
@@ -89,7 +89,7 @@ def stage(file: ModelFile, blocks: Iterable[bytes], to: Path, meter: Meter) -> S
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of the files under `folder`; those that vanish meanwhile count as none."""
+    """The bytes of the files under `folder`; files that disappear meanwhile count as 0."""
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:

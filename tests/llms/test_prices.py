@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from rag.cli.screen import show_usage
 from rag.errors import ConfigError
 from rag.llms.langchain import adopt
-from rag.llms.prices import priced
+from rag.llms.prices import with_cost
 from rag.network.endpoint import Endpoint
 from rag.types import Answer, Message, Usage
 
@@ -21,10 +21,10 @@ OPENAI = "https://api.openai.com/v1"
 
 
 def test_by_the_table() -> None:
-    used = priced(Endpoint("openai:gpt-4o-mini", OPENAI), Usage(1_000_000, 1_000_000, 400_000))
+    used = with_cost(Endpoint("openai:gpt-4o-mini", OPENAI), Usage(1_000_000, 1_000_000, 400_000))
     assert used.cost == pytest.approx(0.6 * 0.15 + 0.4 * 0.075 + 0.60)
-    assert priced(Endpoint("openai:gpt-4o-mini", "http://127.0.0.1:1/v1"), Usage(5, 5)).cost is None
-    assert priced(Endpoint("openai:gpt-9", OPENAI), Usage(5, 5)).cost is None
+    assert with_cost(Endpoint("openai:gpt-4o-mini", "http://127.0.0.1:1/v1"), Usage(5, 5)).cost is None
+    assert with_cost(Endpoint("openai:gpt-9", OPENAI), Usage(5, 5)).cost is None
 
 
 def test_by_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +53,10 @@ def test_a_file_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, te
     own.write_text(text, encoding="utf-8")
     monkeypatch.setenv("RAG_PRICES", str(own))
     with pytest.raises(ConfigError, match=r"prices\.toml is no list of prices"):
-        priced(Endpoint("m", OPENAI), Usage(1, 1))
+        with_cost(Endpoint("m", OPENAI), Usage(1, 1))
     monkeypatch.setenv("RAG_PRICES", str(tmp_path / "none.toml"))
     with pytest.raises(ConfigError, match="cannot be read"):
-        priced(Endpoint("m", OPENAI), Usage(1, 1))
+        with_cost(Endpoint("m", OPENAI), Usage(1, 1))
 
 
 @pytest.mark.parametrize(("cost", "said"), [(0.00123, "$0.001230"), (None, "cost not known (RAG_PRICES)")])

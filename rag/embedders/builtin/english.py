@@ -23,7 +23,7 @@ class MiniLMEmbedder:
 
     @classmethod
     def load(cls) -> MiniLMEmbedder:
-        """The model fetched if it is missing. Raises ModelError where it cannot be had."""
+        """The model fetched if it is missing. Raises ModelError if it cannot be fetched."""
         model_path(minilm.NAME)
         return cls()
 

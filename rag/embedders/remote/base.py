@@ -17,7 +17,7 @@ import numpy as np
 from rag.errors import EmbedderError, RagError
 from rag.network.endpoint import Endpoint
 from rag.network.failures import failure, sentence
-from rag.network.retry import Patience, persist
+from rag.network.retry import RetryPolicy, retry
 from rag.network.tokens import count, cut, encoding_for
 from rag.text.sanitise import well_formed
 from rag.types import Vectors
@@ -71,13 +71,13 @@ class RemoteEmbedder:
         dim: int | None = None,
         encoding: str = "cl100k_base",
         queries_apart: bool = False,
-        patience: Patience | None = None,
+        policy: RetryPolicy | None = None,
     ) -> None:
         self.id = endpoint.name
         self.limits = limits
         self._endpoint, self._connect, self._identity = endpoint, connect, identity
         self._dim, self._encoding_name = dim, encoding
-        self._apart, self._patience = queries_apart, patience or Patience()
+        self._apart, self._policy = queries_apart, policy or RetryPolicy()
         self._lock, self._warned = Lock(), False
 
     def __repr__(self) -> str:
@@ -180,7 +180,7 @@ class RemoteEmbedder:
         try:
             engine = self._engine
             call = (lambda: [engine.embed_query(texts[0])]) if query else (lambda: engine.embed_documents(texts))
-            return persist(call, self._patience, stop)
+            return retry(call, self._policy, stop)
         except RagError:
             raise
         except Exception as exc:

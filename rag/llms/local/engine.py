@@ -1,10 +1,10 @@
-"""llama.cpp inside this process, through xllamacpp: how it starts, and one request to it.
+"""llama.cpp inside this process, through xllamacpp: starting it, and one request to it.
 
-xllamacpp's Server always listens somewhere. Here it listens on a Unix socket in a fresh folder that
-only the user may enter, and the socket is removed as soon as the model is loaded: afterwards nothing
-can connect. Where llama.cpp has no Unix sockets (Windows) it listens on a random port of 127.0.0.1.
-Either way every connection needs a random 256-bit key that exists only in memory. Requests of ours
-never take that way: they are calls within the process.
+xllamacpp's Server always listens for connections. Here it listens on a Unix socket in a new folder that
+only the user may enter, and the socket is removed as soon as the model is loaded: afterwards nothing can
+connect. On Windows, where llama.cpp has no Unix sockets, it listens on a random port of 127.0.0.1. In both
+cases a connection needs a random 256-bit key that exists only in memory. Our own requests are calls within
+the process and use no connection.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from typing import Any
 from rag.errors import LLMError, ModelError
 
 Call = Callable[[str, Callable[[str], object]], None]
-"""A request (JSON) and what is called with each event (JSON); returns when there are no more."""
+"""Called with a request (JSON) and a function that gets each event (JSON); returns after the last event."""
 
-BATCH = 128  # tokens of the prompt that are read at a time: how soon a cancelled request stops
+BATCH = 128  # tokens of the prompt read at a time; a cancelled request stops after the current batch
 SEEN, AHEAD = 2, 4
-"""An answer copies its passages: where its last SEEN tokens stand in the prompt, the AHEAD that follow them there
-are tried at once, and those are kept that the model would have said."""
+"""Answers often copy passages. If the last SEEN tokens of an answer occur in the prompt, the AHEAD tokens that
+follow them there are tried in one step, and those that the model would have chosen are kept."""
 KEPT = 128
-"""Mebibytes for what was read of other prompts: an answer's rules and examples, while a question is rewritten."""
+"""Mebibytes for the state of other prompts: the rules and examples of answers are kept while a question is
+rewritten."""
 _MOST_THREADS = 16
 _BEAT = 0.1  # seconds
 _SOCKET_PATH_BYTES = 100  # macOS takes 104, Linux 108, the end included
@@ -42,7 +43,7 @@ _SOCKET_PATH_BYTES = 100  # macOS takes 104, Linux 108, the end included
 def start(path: Path, context_tokens: int, *, unix: bool = sys.platform != "win32") -> Any:
     """An xllamacpp Server with the GGUF file at `path`; loading blocks the whole process for seconds.
 
-    Raises ModelError where llama.cpp cannot run it.
+    Raises ModelError if llama.cpp cannot run it.
     """
     xllamacpp = _xllamacpp()
     params = _params(xllamacpp, path, context_tokens)
@@ -101,7 +102,7 @@ def _params(xllamacpp: ModuleType, path: Path, context_tokens: int) -> Any:
 
 @contextmanager
 def _address(unix: bool) -> Iterator[str]:
-    """Where the server listens while it loads; a socket is gone afterwards."""
+    """The address where the server listens while it loads; a socket is removed afterwards."""
     if not unix:
         yield "127.0.0.1"
         return
@@ -110,25 +111,25 @@ def _address(unix: bool) -> Iterator[str]:
 
 
 def _short_folder() -> str | None:
-    """The folder for temporary files, or /tmp where a socket's path would be too long in it."""
+    """The folder for temporary files, or /tmp if a socket's path would be too long in it."""
     room = _SOCKET_PATH_BYTES - len("/rag-xxxxxxxx/llm.sock")
     return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > room else None  # noqa: S108
 
 
 def _threads() -> int:
-    """As many as processors that this process may use: one more would make all wait for it."""
+    """The number of processors that this process may use; with one thread more, all would wait for it."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(usable, _MOST_THREADS)
 
 
-# Read once, when the library is loaded. By default OpenMP's threads wait for each other in a busy loop: on a
-# machine that does other work as well, that is several times slower. Some microseconds of it, before they
-# sleep, make an answer a quarter faster on a quiet one (37 ms a token in place of 48) and cost nothing else.
+# Read once, when the library is loaded. By default OpenMP's threads wait for each other in a busy loop, which is
+# several times slower on a machine that does other work as well. A busy loop of some microseconds before they
+# sleep makes an answer a quarter faster on a quiet machine (37 ms a token, not 48) and costs nothing elsewhere.
 _WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
 
 
 def _xllamacpp() -> ModuleType:
-    """The module, imported so that its threads soon sleep while they wait for each other."""
+    """The module, imported with the setting that lets waiting threads sleep soon."""
     ours = {name: value for name, value in _WAITING.items() if name not in os.environ}
     os.environ.update(ours)
     try:
@@ -144,9 +145,9 @@ def _xllamacpp() -> ModuleType:
 
 
 class Run:
-    """One request: the engine blocks a thread of its own and calls back, the caller iterates.
+    """One request: the engine runs in a thread of its own and calls back, the caller iterates over events.
 
-    `turn` is held while the engine works, so that a request that waits for its turn can be dropped.
+    `turn` is a lock held while the engine works; a request that still waits for it can be cancelled.
     """
 
     def __init__(self, call: Call, body: str, turn: threading.Lock) -> None:
@@ -156,14 +157,14 @@ class Run:
         self._thread.start()
 
     def events(self) -> Iterator[Mapping[str, Any]]:
-        """What the engine says, as it says it. Raises LLMError where the engine threw."""
+        """The engine's events as they come. Raises LLMError if the engine raised an exception."""
         while (event := self._next()) is not None:
             if isinstance(event, Exception):
                 raise LLMError(f"llama.cpp failed: {event}") from event
             yield json.loads(event)
 
     def stop(self) -> None:
-        """Return when the engine has stopped: within one step (AHEAD tokens, or one batch of the prompt)."""
+        """Stop the engine and wait for it: at most one step (AHEAD tokens, or one batch of the prompt)."""
         self._cancelled.set()
         self._thread.join()
 
@@ -187,7 +188,7 @@ class Run:
         return self._unwanted()
 
     def _unwanted(self) -> bool:
-        """Closed, or the program is ending: Python then waits for this thread."""
+        """Whether the request was closed, or the program is ending, when Python waits for this thread."""
         return self._cancelled.is_set() or not threading.main_thread().is_alive()
 
     def _next(self) -> str | Exception | None:

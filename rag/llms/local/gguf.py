@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself: read from its head, without the weights."""
+"""The metadata of a GGUF file, read from its header without the weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOUND_IN_TEXT = {2, 3, 4}
 
 @dataclass(frozen=True, slots=True)
 class _Strings:
-    """An array of strings where it lies in the file: `places` are (offset, bytes) pairs."""
+    """An array of strings in the file: `places` are (offset, bytes) pairs."""
 
     places: list[tuple[int, int]]
 
@@ -37,7 +37,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The head of the GGUF file at `path`; raises ModelError if it is none.
+    """The header of the GGUF file at `path`. Raises ModelError if it is not a GGUF file.
 
     Source: the GGUF specification, versions 2 and 3 (little-endian).
     """
@@ -91,7 +91,7 @@ def _value(data: mmap.mmap, position: int, kind: int) -> tuple[_Value, int]:
 
 
 def _strings(data: mmap.mmap, position: int, count: int) -> tuple[_Strings, int]:
-    """Skips `count` strings: a vocabulary has 150,000, of which some twenty are looked at."""
+    """Skip over `count` strings: a vocabulary has 150,000, and only some twenty are needed."""
     length_at, places = struct.Struct("<Q").unpack_from, []
     for _ in range(count):
         (length,) = length_at(data, position)

@@ -12,7 +12,7 @@ from rag.errors import LLMError, ModelError
 from rag.llms import Piece
 from rag.llms.local.engine import Call, Run, start
 from rag.llms.local.gguf import read_header
-from rag.llms.local.template import breaker, chatml, is_chatml, pieces, veil
+from rag.llms.local.template import chatml, hide_markers, is_chatml, marker_pattern, split_at_markers
 from rag.text.sanitise import well_formed
 from rag.types import Message, Usage
 
@@ -23,12 +23,12 @@ _CONTEXT_STEP = 256  # llama.cpp rounds a context up to a multiple of this
 
 
 class LocalLLM:
-    """A GGUF model run by llama.cpp on this machine. `tests/contracts/llm.py` is its contract.
+    """A GGUF model run by llama.cpp on this machine. `tests/contracts/llm.py` tests what it must do.
 
-    Safe to use from several threads: requests are answered one after the other. A prompt that begins
-    like one read lately is read from where they part (`Usage.cached`). The log-probabilities are the
-    model's own, before a grammar forbids tokens; "" stands for the end of the answer. Tokens that were tried ahead
-    (`rag.llms.local.engine.AHEAD`) have none: never the first.
+    Safe to use from several threads: requests are answered one after the other. If a prompt begins like a
+    recent one, only the rest is read (`Usage.cached`). The log-probabilities are the model's own, before a
+    grammar forbids tokens; "" stands for the end of the answer. Tokens that were tried ahead
+    (`rag.llms.local.engine.AHEAD`) have none; the first token always has them.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class LocalLLM:
         context_tokens: int = CONTEXT_TOKENS,
         reuse_prefix: bool = True,
     ) -> None:
-        """Load the GGUF file at `path`; raises ModelError where it is none or llama.cpp cannot run it.
+        """Load the GGUF file at `path`. Raises ModelError if it is not one or llama.cpp cannot run it.
 
-        `reuse_prefix=False` makes an answer independent of what was asked before, to the last bit:
-        reused tokens and those read anew are rounded differently, and near ties can fall either way.
+        `reuse_prefix=False` makes an answer independent of earlier requests, to the last bit: reused and newly
+        read tokens are rounded differently, which can decide between two nearly equal tokens.
         """
         header = read_header(path)
         self._id = f"local:{name or header.name}"
         most = min(context_tokens, header.context_tokens or context_tokens)
         self._context = max(most // _CONTEXT_STEP, 1) * _CONTEXT_STEP
         self._chatml = is_chatml(header.template, header.markers)
-        self._tokens, self._markers = header.markers, breaker(header.markers)
+        self._tokens, self._markers = header.markers, marker_pattern(header.markers)
         self._runs: set[Run] = set()
         self._turn = threading.Lock()
         self._reuse_prefix = reuse_prefix
@@ -78,12 +78,12 @@ class LocalLLM:
         return self._context
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of `text` exactly, as the prompt will hold them; while an answer is written, this waits.
+        """The exact number of tokens of `text` in a prompt; waits while an answer is written.
 
-        The engine counts the tokens of a prompt before it refuses one that is longer than the
-        context: a prompt filled up with that many tokens is counted and never read.
+        The engine counts the tokens of a prompt before it refuses one that is longer than the context. So
+        `text` is sent behind a context's length of other tokens: it is counted, and never read.
         """
-        prompt = [0] * self._context + pieces(well_formed(text), self._markers)
+        prompt = [0] * self._context + split_at_markers(well_formed(text), self._markers)
         said: list[str] = []
         self._call("handle_completions")(json.dumps({"prompt": prompt, "max_tokens": 1}), said.append)
         try:
@@ -94,7 +94,7 @@ class LocalLLM:
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, grammar: str | None = None
     ) -> Iterator[Piece]:
-        """As in `LLM`; closing the iterator stops the engine within a few tokens or one batch of the prompt."""
+        """See `LLM.stream`; closing the iterator stops the engine within a few tokens or one batch of a prompt."""
         if not messages or max_tokens < 1:
             raise LLMError(f"{self.id} needs a message and max_tokens above 0, not {max_tokens}")
         body: dict[str, Any] = {
@@ -105,14 +105,14 @@ class LocalLLM:
             "cache_prompt": self._reuse_prefix,
             "stream": True,
             "stream_options": {"include_usage": True},
-            "return_progress": True,  # a sign of life from each batch, so that a long prompt can be cancelled
+            "return_progress": True,  # an event for each batch, so that a long prompt can be cancelled
         }
         if grammar is not None:
             body["grammar"] = well_formed(grammar)
         return self._pieces(*self._request([Message(m.role, well_formed(m.content)) for m in messages], body))
 
     def close(self) -> None:
-        """Stop what is being written and free the model's memory; a closed model answers nothing more."""
+        """Stop the current answer and free the model's memory; a closed model gives no more answers."""
         for run in list(self._runs):
             run.stop()
         self._server = None
@@ -121,7 +121,7 @@ class LocalLLM:
         if self._chatml:
             prompt = chatml(messages, self._tokens, self._markers)
             return "handle_completions", body | {"prompt": prompt, "n_probs": LOGPROBS}
-        turns = [{"role": m.role, "content": veil(m.content, self._markers)} for m in messages]
+        turns = [{"role": m.role, "content": hide_markers(m.content, self._markers)} for m in messages]
         return "handle_chat_completions", body | {
             "messages": turns,
             "logprobs": True,
@@ -163,7 +163,7 @@ class LocalLLM:
 
 
 def _piece(event: Mapping[str, Any]) -> Piece | None:
-    """The piece in a streamed event of either form, None where it has none (progress, usage)."""
+    """The piece in a streamed event of either form, None if it has none (progress, usage)."""
     choice = next(iter(event.get("choices") or ()), None)
     if choice is None:
         return None
@@ -171,7 +171,7 @@ def _piece(event: Mapping[str, Any]) -> Piece | None:
     told = (choice.get("logprobs") or {}).get("content") or ()
     likeliest: dict[str, float] = {}
     for token in told[0]["top_logprobs"] if told else ():
-        likeliest.setdefault(token["token"], token["logprob"])  # the likeliest of those that look alike
+        likeliest.setdefault(token["token"], token["logprob"])  # the most likely of tokens with the same text
     return Piece(text, likeliest) if text or likeliest else None
 
 

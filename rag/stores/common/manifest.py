@@ -68,11 +68,11 @@ def _how(embedder: str) -> str:
 
 def _again(url: str, embedder: str) -> str:
     chosen = "" if embedder.startswith("pipeline:") else f" --embedder {embedder}"
-    command = f"rag ingest FOLDER --index {another(url)}{chosen}"
+    command = f"rag ingest FOLDER --index {new_index_url(url)}{chosen}"
     return f"ingest the documents again into a new index: {command}"
 
 
-def another(url: str) -> str:
+def new_index_url(url: str) -> str:
     """The URL of an index called "new" (a name that every engine takes) on the engine of `url`."""
     scheme, server, rest = url.partition("://")
     if not server:

@@ -23,7 +23,7 @@ _AT_ONCE = 500  # chunks in one request
 _PAGE = 5000  # documents in one answer
 
 
-def reading(client: Elasticsearch, at: Address, work: Callable[[Elasticsearch, State], T]) -> T:
+def read_consistently(client: Elasticsearch, at: Address, work: Callable[[Elasticsearch, State], T]) -> T:
     """What `work` finds in one state of the index. Raises IndexMissing, StoreError."""
     import elasticsearch
 
@@ -57,7 +57,9 @@ def records(client: Elasticsearch, state: State) -> Iterator[dict[str, Any]]:
         after = hits[-1]["sort"]
 
 
-def scored(client: Elasticsearch, state: State, query: dict[str, Any], n: int, shift: float) -> list[Scored]:
+def ranked_by_score(
+    client: Elasticsearch, state: State, query: dict[str, Any], n: int, shift: float
+) -> list[Scored]:
     hits = client.search(
         index=state.index, size=n, query=query, sort=[{"_score": "desc"}, {"id": "asc"}],
         source=False, track_total_hits=False,
@@ -65,15 +67,15 @@ def scored(client: Elasticsearch, state: State, query: dict[str, Any], n: int, s
     return [Scored(hit["sort"][1], hit["_score"] - shift) for hit in hits]
 
 
-def compared(
+def ranked_by_cosine(
     client: Elasticsearch, state: State, query: list[float], n: int, through: list[dict[str, Any]]
 ) -> list[Scored]:
     script = {"source": "cosineSimilarity(params.q, 'vector') + 1.0", "params": {"q": query}}
     every = {"bool": {"filter": [*through, {"exists": {"field": "vector"}}]}}
-    return scored(client, state, {"script_score": {"query": every, "script": script}}, n, 1.0)
+    return ranked_by_score(client, state, {"script_score": {"query": every, "script": script}}, n, 1.0)
 
 
-def by_hnsw(
+def ranked_by_hnsw(
     client: Elasticsearch, state: State, query: list[float], n: int, through: list[dict[str, Any]]
 ) -> list[Scored]:
     knn = {"field": "vector", "query_vector": query, "k": n, "num_candidates": min(max(2 * n, 400), MOST)}
@@ -84,7 +86,7 @@ def by_hnsw(
     return [Scored(hit["fields"]["id"][0], 2 * hit["_score"] - 1) for hit in hits]  # the score is (1 + cosine) / 2
 
 
-def let_through(state: State, where: Where | None) -> list[dict[str, Any]]:
+def filters_for(state: State, where: Where | None) -> list[dict[str, Any]]:
     """The filters for the committed chunks that `where` lets through."""
     filters = state.visible()
     if where is None:

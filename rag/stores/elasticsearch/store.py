@@ -14,14 +14,14 @@ from rag.stores.common.manifest import from_json
 from rag.stores.elasticsearch.client import EXACT, MOST, VERSION, State, connect, parse, translate_errors
 from rag.stores.elasticsearch.pipeline import definition, simulate
 from rag.stores.elasticsearch.queries import (
-    by_hnsw,
-    compared,
-    let_through,
+    filters_for,
+    ranked_by_cosine,
+    ranked_by_hnsw,
+    ranked_by_score,
     read_chunks,
+    read_consistently,
     read_rows,
-    reading,
     records,
-    scored,
 )
 from rag.stores.elasticsearch.writer import ElasticsearchWriter, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
@@ -78,8 +78,8 @@ class ElasticsearchStore:
             check_query(query, from_json(state.manifest), self.url)
             if n < 1:
                 return []
-            near = compared if state.chunks <= EXACT else by_hnsw
-            return near(client, state, query.tolist(), min(n, MOST), let_through(state, where))
+            near = ranked_by_cosine if state.chunks <= EXACT else ranked_by_hnsw
+            return near(client, state, query.tolist(), min(n, MOST), filters_for(state, where))
 
         found = self._read(search)
         return sorted(found, key=lambda scored: (-scored.score, scored.id))
@@ -102,8 +102,8 @@ class ElasticsearchStore:
                 }
                 for term, weight in weighed.items()
             ]
-            query = {"bool": {"filter": let_through(state, where), "should": should, "minimum_should_match": 1}}
-            return scored(client, state, query, min(n, MOST), 0)
+            query = {"bool": {"filter": filters_for(state, where), "should": should, "minimum_should_match": 1}}
+            return ranked_by_score(client, state, query, min(n, MOST), 0)
 
         return self._read(search)
 
@@ -209,4 +209,4 @@ class ElasticsearchStore:
 
     def _read(self, work: Callable[[Elasticsearch, State], T]) -> T:
         """What `work` finds in one state of the index: it is done again when a commit overtakes it."""
-        return reading(self._client(), self._at, work)
+        return read_consistently(self._client(), self._at, work)

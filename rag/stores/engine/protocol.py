@@ -125,7 +125,7 @@ class Engine(Protocol):
 
     def vectors(self, numbers: Sequence[int]) -> dict[int, Vector]: ...
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         """A writer that has committed ends: make what it wrote quick to search, where that is not so by itself."""
         ...
 

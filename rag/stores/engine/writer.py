@@ -162,7 +162,7 @@ class EngineWriter:
             self._lease.check()
             self._purge(unseen=self._changed)
             if self._state.generation > self._began:
-                self._engine.settle()
+                self._engine.optimise()
             if not self._state.generation:
                 self._lease.release()
                 self._engine.drop()

@@ -44,7 +44,7 @@ def writing(at: Address, manifest: Manifest) -> Iterator[PostgresWriter]:
         writer = PostgresWriter(at, manifest, db)
         writer.begin()
         yield writer
-        writer.settle()
+        writer.optimise()
     finally:
         with suppress(Exception):  # the server undoes what was not committed and frees the lock
             db.close()
@@ -146,7 +146,7 @@ class PostgresWriter:
             self._open = self._changed = False
             self._committed = True
 
-    def settle(self) -> None:
+    def optimise(self) -> None:
         """Have the server look at once at what was written, which makes searches fast.
 
         A failure is no loss: it is then done later.
