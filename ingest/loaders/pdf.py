@@ -1,31 +1,48 @@
-"""PDF: page by page through pypdf, as a viewer counts them."""
+"""PDF: page by page through PDFium, as a viewer counts them, in reading order and without running heads."""
 
 from __future__ import annotations
 
-import io
 import logging
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pypdf
-from pypdf.errors import DependencyError, FileNotDecryptedError
+import pypdfium2 as pdfium
+from pypdfium2 import raw
 
+from ingest.loaders.layout.compose import compose
+from ingest.loaders.layout.order import lines_of
+from ingest.loaders.pdfium import Sheet, read_sheet
+from ingest.loaders.layout.words import Line
+from ingest.loaders.layout.wrapping import ENDS, between
 from rag.errors import LoadError, Skip
-from rag.types import Page
+from rag.types import Heading, Page
 
 logger = logging.getLogger(__name__)
 
-# pypdf warns about every oddity of every font; what matters is said by this module.
-logging.getLogger("pypdf").addHandler(logging.NullHandler())
-logging.getLogger("pypdf").propagate = False
+AHEAD = 4
+"""Pages on either side among which a line must come again to be a running head."""
+MARGIN = 0.15
+"""Part of a page's height, above and below, where running heads stand."""
+NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
+PAGE_NUMBER = re.compile(
+    r"[-–—\s]*(?:page|p\.|seite|第)?\s*#\s*(?:(?:of|/|von|页\s*[,，/]?\s*共)\s*#)?[-–—\s页]*", re.I
+)
+LARGER = 1.15
+"""A line this many times as high as the text's is a heading."""
+LONGEST_HEADING = 120
 
-HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-WRAP = re.compile(f"(?<=[{HAN}，、；：,“（《])\n(?=[{HAN}，。、；：？！”）》])")
-LIGATURE = re.compile("[\ufb00-\ufb06\u2e80-\u2fd5]")
-FULL = 0.8
-"""A line at least this part of the page's usual longest line was wrapped, not ended."""
+
+@dataclass(slots=True)
+class Laid:
+    """A page's lines, before it is known which of them every page has."""
+
+    sheet: Sheet
+    lines: list[Line]
+    label: str
+    heads: dict[tuple[str, int], Line] = field(default_factory=dict)
 
 
 def read(path: Path) -> Iterator[Page]:
@@ -35,65 +52,179 @@ def read(path: Path) -> Iterator[Page]:
     `Skip("no text layer")`. A page that cannot be read is logged as a warning and the others are kept,
     unless it is every page with text: then `LoadError`.
     """
-    reader = _open(path)
-    count, found, broken = len(reader.pages), 0, []
-    for number in range(1, count + 1):
+    document = _open(path)
+    try:
+        broken: list[int] = []
+        found = 0
+        for page in _pages(_without_heads(_sheets(document, broken)), _title(document)):
+            found += 1
+            yield page
+        if broken and not found:
+            raise LoadError(f"no page can be read: {len(broken)} of {len(document)} are broken")
+        if not found:
+            raise Skip("no text layer")
+        if broken:
+            logger.warning("pages that cannot be read: %s", ", ".join(map(str, broken)))
+    finally:
+        document.close()
+
+
+def _open(path: Path) -> pdfium.PdfDocument:
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if getattr(error, "err_code", None) in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
+            raise Skip("encrypted") from error
+        raise
+    if len(document) == 0:
+        raise LoadError("not a readable pdf file: it has no pages")
+    if document.get_formtype() in (raw.FORMTYPE_ACRO_FORM, raw.FORMTYPE_XFA_FOREGROUND):
+        document.init_forms()
+    return document
+
+
+def _title(document: pdfium.PdfDocument) -> str:
+    return " ".join(document.get_metadata_value("Title").split())
+
+
+def _sheets(document: pdfium.PdfDocument, broken: list[int]) -> Iterator[Laid]:
+    for number in range(1, len(document) + 1):
         try:
-            text = tidy(reader.pages[number - 1].extract_text())
+            sheet = read_sheet(document, number)
+            lines = lines_of(sheet.words, sheet.height if sheet.vertical else sheet.width)
+            label = document.get_page_label(number - 1)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - a broken page can raise anything
             broken.append(number)
-            logger.debug("page %d of %s: %s", number, path.name, error)
+            logger.debug("page %d: %s", number, error)
             continue
-        if text:
-            found += 1
-            yield Page(text, number)
-    if broken and not found:
-        raise LoadError(f"no page can be read: {len(broken)} of {count} are broken")
-    if not found:
-        raise Skip("no text layer")
-    if broken:
-        logger.warning("pages that cannot be read: %s", ", ".join(map(str, broken)))
+        for line in lines:
+            line.page = number
+        yield Laid(sheet, lines, label, {} if sheet.vertical else _heads(sheet, lines))
 
 
-def _open(path: Path) -> pypdf.PdfReader:
-    reader = pypdf.PdfReader(io.BytesIO(path.read_bytes()))
-    try:
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise Skip("encrypted")
-        len(reader.pages)
-    except (DependencyError, FileNotDecryptedError, NotImplementedError) as error:
-        raise Skip("encrypted") from error
-    return reader
+def _heads(sheet: Sheet, lines: list[Line]) -> dict[tuple[str, int], Line]:
+    """The lines near the upper and lower edge that may be running heads, by what they say and where."""
+    found = {}
+    for line in lines:
+        piece = line.first
+        if piece.y1 < MARGIN * sheet.height or piece.y0 > (1 - MARGIN) * sheet.height:
+            found[NUMBER.sub("#", line.text), round(piece.y0 / 4)] = line
+    return found
 
 
-def tidy(text: str) -> str:
-    """Text of a page: ligatures and radicals as letters, wrapped Chinese lines joined, trailing blanks gone.
-
-    Offsets of chunks and citations count in what this returns.
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
-    text = re.sub("\xad\n?", "", text)
-    text = LIGATURE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), text)
-    text = re.sub(r"[ \t]+\n", "\n", text)
-    return re.sub(r"\n{3,}", "\n\n", _join(text)).strip()
-
-
-def _join(text: str) -> str:
-    """Without the newlines between two Han characters that the width of the page has made."""
-    if not WRAP.search(text):
-        return text
-    widths = sorted(_width(line) for line in text.split("\n") if line)
-    full = FULL * widths[len(widths) * 9 // 10]
-
-    def joined(match: re.Match[str]) -> str:
-        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-        return "" if _width(line) >= full else "\n"
-
-    return WRAP.sub(joined, text)
+def _without_heads(pages: Iterable[Laid]) -> Iterator[Laid]:
+    """Pages without the lines that stand at the same height on others near them, numbers aside."""
+    window: deque[Laid] = deque()
+    seen: deque[set[tuple[str, int]]] = deque(maxlen=AHEAD)
+    for page in pages:
+        window.append(page)
+        if len(window) > AHEAD:
+            yield _cleared(window, seen)
+    while window:
+        yield _cleared(window, seen)
 
 
-def _width(line: str) -> int:
-    """Columns of a line: a Han character takes two."""
-    return len(line) + sum(char > "\u2e80" for char in line)
+def _cleared(window: deque[Laid], seen: deque[set[tuple[str, int]]]) -> Laid:
+    others = [*seen, *(set(page.heads) for page in list(window)[1:])]
+    page = window.popleft()
+    seen.append(set(page.heads))
+    least = 1 if len(others) == 1 else 2
+    gone = [id(line) for (text, _), line in page.heads.items() if PAGE_NUMBER.fullmatch(text)]
+    for (text, at), line in page.heads.items():
+        near = sum(any((text, at + shift) in other for shift in (-1, 0, 1)) for other in others)
+        if near >= least:
+            gone.append(id(line))
+    page.lines = [
+        line for line in page.lines if id(line) not in gone
+    ] or page.lines  # a page of nothing else says it
+    return page
+
+
+def _pages(pages: Iterable[Laid], title: str) -> Iterator[Page]:
+    """The text of each page; a sentence that goes on over the page's end stands on the page where it ends."""
+    sizes: Counter[float] = Counter()
+    carried: list[Line] = []
+    path: tuple[Heading, ...] = ()
+    waiting: Laid | None = None
+    first = True
+    for page in _chain(pages):
+        if waiting is not None:
+            over = _unfinished(waiting, page) if page else []
+            if made := _page(waiting, carried, over, sizes, path):
+                text, path = made
+                yield Page(text.text, text.number, text.headings, text.label, title if first else "", text.place)
+                first = False
+            carried = over
+        waiting = page
+
+
+def _chain(pages: Iterable[Laid]) -> Iterator[Laid | None]:
+    yield from pages
+    yield None
+
+
+def _unfinished(page: Laid, following: Laid) -> list[Line]:
+    """The lines at the end of `page` that begin a sentence which the next page ends."""
+    if page.sheet.vertical or not page.lines or not following.lines:
+        return []
+    last, first = page.lines[-1], following.lines[0]
+    goes_on = first.text[:1].islower() or (first.text[:1] > "\u2e80" and last.text[-1:] > "\u2e80")
+    if last.table or first.table or not goes_on or ENDS.search(last.text) or len(last.cells) > 1:
+        return []
+    found: list[Line] = []
+    for i in range(len(page.lines) - 1, max(-1, len(page.lines) - 6), -1):
+        line = page.lines[i]
+        if len(line.cells) > 1 or line.table or line.level or (found and between(line, found[0]).startswith("\n")):
+            return found
+        words = line.first.words
+        ended = next((k for k in range(len(words) - 1 - (not found), -1, -1) if ENDS.search(words[k].text)), None)
+        if ended is None:
+            found.insert(0, line)
+        elif ended + 1 < len(words):
+            page.lines[i], rest = line.split(ended + 1)
+            return [rest, *found]
+        else:
+            return found
+    return []  # so long a sentence is none
+
+
+def _page(
+    page: Laid, carried: list[Line], over: list[Line], sizes: Counter[float], path: tuple[Heading, ...]
+) -> tuple[Page, tuple[Heading, ...]] | None:
+    kept = [line for line in page.lines if not any(line is each for each in over)]
+    for line in kept:
+        sizes[round(line.height * 2) / 2] += len(line.text)
+    usual = sizes.most_common(1)[0][0] if sizes else 0.0
+    for line in kept:
+        line.level = _level(line, usual)
+    flip = page.sheet.width if page.sheet.vertical else 0.0
+    text, headings, place = compose([*carried, *kept], flip)
+    if page.sheet.flat:
+        text = page.sheet.flat.strip()
+    if page.sheet.notes:
+        text = "\n\n".join(filter(None, [text, *page.sheet.notes]))
+    if not text:
+        return None
+    label = page.label.strip()
+    named = f"page {label}" if label and label != str(page.sheet.number) else None
+    held = tuple(Heading(0, h.level, h.title) for h in path) if not headings or headings[0].offset > 0 else ()
+    for heading in headings:
+        path = (*(h for h in path if h.level < heading.level), heading)
+    return Page(text, page.sheet.number, (*held, *headings), named, place=place), path
+
+
+def _level(line: Line, usual: float) -> int:
+    """A heading's level by its size, 0 for text."""
+    larger = line.height / usual if usual else 1.0
+    text = line.text
+    if (
+        larger < LARGER
+        or line.table
+        or len(text) > LONGEST_HEADING
+        or not any(map(str.isalpha, text))
+        or text[0].islower()
+    ):
+        return 0
+    return 1 if larger > 1.7 else 2 if larger > 1.35 else 3

@@ -1,7 +1,7 @@
 """Where the words of a text stand: lines of a text file, or boxes on the pages of a PDF, kept as a short string.
 
 A loader makes the string for a page (`lines_from`, `encode`), the chunker cuts it (`cut`), stores keep it, and a
-citation reads its own part of it (`boxes`, `lines`). It is base85 of deflated numbers: under a byte a letter.
+citation reads its own part of it (`boxes`, `lines`). It is base64 of deflated numbers: under a byte a letter.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def encode(words: Sequence[tuple[int, int, int, float, float, float, float]]) ->
     """
     import numpy as np
 
-    if not words:
+    table = np.array([word for word in words if word[0] < word[1]], np.float64)
+    if not len(table):
         return ""
-    table = np.array(words, np.float64)
     table[:, 3:] *= UNIT
     return _pack(np.rint(np.clip(table, -(2**30), 2**30)).astype(np.int32))
 
@@ -77,7 +77,7 @@ def boxes(place: str, start: int, end: int) -> tuple[Box, ...]:
         if first >= end or last <= start:
             continue
         # Words are short or of letters of one width, so a part of one is found by counting.
-        width = (x1 - x0) / (last - first)
+        width = (x1 - x0) / max(1, last - first)
         left = x0 + width * max(0, start - first)
         right = x1 - width * max(0, last - end)
         if found and found[-1][0] == page and found[-1][2] == y0 and found[-1][4] == y1 and left >= found[-1][1]:
@@ -94,13 +94,13 @@ def _pack(words: Words) -> str:
     steps = np.diff(words, axis=0, prepend=np.zeros((1, COLUMNS), np.int32)).T
     zigzag = ((steps << 1) ^ (steps >> 31)).astype("<u4")
     planes = zigzag.reshape(-1, 1).view(np.uint8).T
-    return BOXES + base64.b85encode(zlib.compress(planes.tobytes(), 6)).decode("ascii")
+    return BOXES + base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode("ascii")
 
 
 def _unpack(place: str) -> Words:
     import numpy as np
 
-    data = zlib.decompressobj().decompress(base64.b85decode(place[1:]), MOST_BYTES)
+    data = zlib.decompressobj().decompress(base64.b64decode(place[1:]), MOST_BYTES)
     planes = np.frombuffer(data, np.uint8).reshape(4, -1)
     zigzag = np.ascontiguousarray(planes.T).view("<u4").astype(np.int64)
     steps = ((zigzag >> 1) ^ -(zigzag & 1)).reshape(COLUMNS, -1).T

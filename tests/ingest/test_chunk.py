@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_the_sample_folder(size: int) -> None:
     for name, pages in documents():
         chunks = chunker.split(name, pages)
         assert chunks
-        each = [chunker.split(name, [page]) for page in pages]
+        each = [chunker.split(name, [replace(page, title=pages[0].title)]) for page in pages]
         assert [(c.start, c.end, c.text, c.page) for page in each for c in page] == [
             (c.start, c.end, c.text, c.page) for c in chunks
         ]
