@@ -14,9 +14,9 @@ from pypdfium2 import raw
 
 from ingest.loaders.layout.compose import compose
 from ingest.loaders.layout.order import lines_of
-from ingest.loaders.pdfium import Sheet, read_sheet
 from ingest.loaders.layout.words import Line
 from ingest.loaders.layout.wrapping import ENDS, between
+from ingest.loaders.pdfium import Sheet, read_sheet
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 

@@ -17,8 +17,8 @@ import numpy as np
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from ingest.loaders.raised import raised
 from ingest.loaders.layout.words import Word
+from ingest.loaders.raised import raised
 
 MOST_CHARS = 2_000_000
 """Letters of one page: what has more is no page that somebody reads."""
