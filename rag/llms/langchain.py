@@ -148,7 +148,7 @@ class LangChainLLM:
         )
 
     def _only_temperature(self, exc: Exception) -> bool:
-    """Whether the model takes no temperature, like reasoning models: then the request is repeated without it."""
+        """Whether the model takes no temperature, like reasoning models; then it is sent without."""
         found = failure(exc)
         if self._no_temperature or found.kind != "request" or "temperature" not in found.said:
             return False
