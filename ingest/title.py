@@ -66,7 +66,7 @@ _RECURS = 3
 
 
 def _subject(first: Page) -> str:
-    """What the first sentence of a text is about, where the text names it again ("X Ltd. is a … X Ltd. has …")."""
+    """What the first sentence of a text is about, where the text speaks of it again ("X is a … X has …")."""
     opening = _OPENING.match(first.text) if first.number is None and first.label is None else None
     return opening[1] if opening and first.text.count(opening[1]) >= _RECURS else ""
 

@@ -17,3 +17,12 @@ ADDS = 0.1
 """A sentence with this share of the question's terms, all of which the next lacks, is quoted before it."""
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
+
+# Documents that a question names. Chosen on questions over the sample folder and the reports of RAGEval's DRAGONBall
+# (`benchmarks/scope.py`).
+NAMED = 0.75
+"""A title's part is named where the question has this share of it, words that many titles have counting less."""
+RARE_AMONG_TITLES = 0.3
+"""A word that more of the titles have than this names none of them."""
+NAMES_MOST = 4
+"""Documents that one question may name; more are a list, and searched as one."""

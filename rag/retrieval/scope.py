@@ -1,0 +1,139 @@
+"""Which documents a question names: a company, a patient, a product or a page, found among their titles.
+
+What is said of one company supports nothing about another. So a question that names documents is searched in them,
+each by itself, and passages of others support no claim. A question that has but a common word of a title ("props")
+finds those documents more easily, and the others as well.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rag.retrieval._tuned import NAMED, NAMES_MOST, RARE_AMONG_TITLES
+from rag.text import normalise, split_terms, stem
+from rag.types import Chunk, Hit
+
+__all__ = ["Subject", "about_one", "literal", "named_documents"]
+
+_PARTS = re.compile(r"[_·|/:：,，、()（）《》“”\"]+|\s[-–—]\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a question names: the `sources` whose title says so, and the `names` in that title that it has.
+
+    `proper`: named so that nothing else can be meant (a name with a capital or a figure, four Chinese characters).
+    """
+
+    title: str
+    sources: tuple[str, ...]
+    names: tuple[str, ...]
+    proper: bool
+
+
+def named_documents(question: str, chunks: Iterable[Chunk]) -> list[Subject]:
+    """The documents that `question` names, of those that `chunks` are from, at most NAMES_MOST, best named first."""
+    titles = {chunk.source: chunk.heading[0] for chunk in chunks if chunk.heading}
+    parts = {source: [part for part in _PARTS.split(title) if _terms(part)] for source, title in titles.items()}
+    frequency = Counter(term for each in parts.values() for term in {t for part in each for t in _terms(part)})
+    weights = {term: math.log((len(titles) + 1) / count) for term, count in frequency.items()}
+    asked = _terms(question)
+    rare = {t for t in asked & weights.keys() if frequency[t] <= max(2, RARE_AMONG_TITLES * len(titles))}
+    found = {source: _named(each, asked, rare, weights) for source, each in parts.items()}
+    return _subjects(question, titles, {source: names for source, names in found.items() if names}, weights)
+
+
+def _named(parts: Sequence[str], asked: set[str], rare: set[str], weights: Mapping[str, float]) -> tuple[str, ...]:
+    """Those parts of a title that a question has, one of them at least in words that few titles have."""
+    names = tuple(
+        part
+        for part in parts
+        if sum(weights[t] for t in _terms(part) & asked) >= NAMED * sum(weights[t] for t in _terms(part))
+    )
+    return names if rare & _terms(" ".join(names)) else ()
+
+
+def _subjects(
+    question: str,
+    titles: Mapping[str, str],
+    found: Mapping[str, tuple[str, ...]],
+    weights: Mapping[str, float],
+) -> list[Subject]:
+    """Documents of the same names are one subject; one that only repeats a better one's names is none."""
+    asked = _terms(question)
+    held = {source: frozenset(_terms(" ".join(names)) & asked) for source, names in found.items()}
+    worth = {source: sum(weights[t] for t in terms) for source, terms in held.items()}
+    subjects: list[Subject] = []
+    covered: dict[frozenset[str], int] = {}
+    for source in sorted(found, key=lambda s: (-worth[s], s)):
+        terms = held[source]
+        if terms in covered:
+            at = covered[terms]
+            one = subjects[at]
+            subjects[at] = Subject(one.title, (*one.sources, source), one.names, one.proper)
+            continue
+        new = sum(weights[t] for t in terms - frozenset().union(*covered))
+        if new < NAMED * worth[source] or len(subjects) == NAMES_MOST:
+            continue
+        covered[terms] = len(subjects)
+        names = found[source]
+        subjects.append(Subject(titles[source], (source,), names, any(_is_proper(n, question) for n in names)))
+    return subjects
+
+
+def _is_proper(name: str, question: str) -> bool:
+    """Whether `name` stands in `question` as a name does."""
+    if re.search(r"[\u4e00-\u9fff]{4}", name) and name in question:
+        return True
+    words = [word for word in re.findall(r"[^\W_]+", name) if word.isascii()]
+    return any(
+        re.search(rf"(?<!^)(?<![.?!] )\b{re.escape(word)}\b", question)
+        for word in words
+        if (word[0].isupper() or any(map(str.isdigit, word))) and len(word) > 1
+    )
+
+
+def _terms(text: str) -> set[str]:
+    """Stems of words, and pairs of Chinese characters: one alone names nothing."""
+    return {stem(t) for t in split_terms(text) if len(t) > 1}
+
+
+def about_one(question: str, one: Subject, others: Sequence[Subject]) -> str:
+    """`question` as it would be asked of `one` alone, the names of `others` and what joined them left out."""
+    text = question
+    for other in others:
+        for name in (*other.names, other.title):
+            if normalise(name) not in normalise(one.title):
+                text = _without(text, name)
+    return text if one.names and any(_has(text, name) for name in one.names) else question
+
+
+_JOIN = r"\s*(?:,|，|、)?\s*(?:\b(?:and|or|with|versus|vs\.?)\b|和|与|跟|及|以及|、|，|,)\s*(?:the\s+)?"
+
+
+def _without(text: str, name: str) -> str:
+    """`text` without `name`, and the word that joined it to another."""
+    spelled = r"[\s,]*".join(re.escape(word) for word in re.findall(r"[^\W_]+|[^\w\s]", name))
+    for pattern in (rf"{_JOIN}(?:20\d\d年?的?)?{spelled}", rf"(?:20\d\d年?的?)?{spelled}{_JOIN}"):
+        shorter = re.sub(pattern, " " if name.isascii() else "", text, count=1)
+        if shorter != text:
+            return shorter
+    return text
+
+
+def _has(text: str, name: str) -> bool:
+    return _terms(name) <= _terms(text)
+
+
+def literal(source: str) -> str:
+    """A glob that only `source` matches."""
+    return re.sub(r"([*?\[])", r"[\1]", source)
+
+
+def sources_of(hits: Sequence[Hit]) -> list[str]:
+    """The sources of `hits`, best first."""
+    return list(dict.fromkeys(hit.chunk.source for hit in hits))
