@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag.retrieval._tuned import NAMED, NAMES_MOST, RARE_AMONG_TITLES
+from rag.retrieval._tuned import ANOTHER, NAMED, NAMES_MOST, RARE_AMONG_TITLES, SHORT_NAME
 from rag.text import normalise, split_terms, stem
 from rag.types import Chunk, Hit
 
@@ -43,18 +43,25 @@ def named_documents(question: str, chunks: Iterable[Chunk]) -> list[Subject]:
     weights = {term: math.log((len(titles) + 1) / count) for term, count in frequency.items()}
     asked = _terms(question)
     rare = {t for t in asked & weights.keys() if frequency[t] <= max(2, RARE_AMONG_TITLES * len(titles))}
-    found = {source: _named(each, asked, rare, weights) for source, each in parts.items()}
+    found = {source: _named(each, question, asked, rare, weights) for source, each in parts.items()}
     return _subjects(question, titles, {source: names for source, names in found.items() if names}, weights)
 
 
-def _named(parts: Sequence[str], asked: set[str], rare: set[str], weights: Mapping[str, float]) -> tuple[str, ...]:
+def _named(
+    parts: Sequence[str], question: str, asked: set[str], rare: set[str], weights: Mapping[str, float]
+) -> tuple[str, ...]:
     """Those parts of a title that a question has, one of them at least in words that few titles have."""
-    names = tuple(
-        part
-        for part in parts
-        if sum(weights[t] for t in _terms(part) & asked) >= NAMED * sum(weights[t] for t in _terms(part))
-    )
+    names = tuple(part for part in parts if _has(question, part, asked, weights))
     return names if rare & _terms(" ".join(names)) else ()
+
+
+def _has(question: str, part: str, asked: set[str], weights: Mapping[str, float]) -> bool:
+    """Whether `question` has `part`: to the letter where it is short or has an initial, else most of its words."""
+    if len(part) <= SHORT_NAME or re.search(r"\b[A-Za-z]\b", part):
+        spelled = r"\W+".join(map(re.escape, re.findall(r"\w+", normalise(part))))
+        return bool(re.search(rf"(?<![a-z0-9]){spelled}(?![a-z0-9])", normalise(question)))
+    terms = _terms(part)
+    return sum(weights[t] for t in terms & asked) >= NAMED * sum(weights[t] for t in terms)
 
 
 def _subjects(
@@ -77,7 +84,7 @@ def _subjects(
             subjects[at] = Subject(one.title, (*one.sources, source), one.names, one.proper)
             continue
         new = sum(weights[t] for t in terms - frozenset().union(*covered))
-        if new < NAMED * worth[source] or len(subjects) == NAMES_MOST:
+        if new < ANOTHER * worth[source] or len(subjects) == NAMES_MOST:
             continue
         covered[terms] = len(subjects)
         names = found[source]
@@ -106,27 +113,24 @@ def about_one(question: str, one: Subject, others: Sequence[Subject]) -> str:
     """`question` as it would be asked of `one` alone, the names of `others` and what joined them left out."""
     text = question
     for other in others:
-        for name in (*other.names, other.title):
+        for name in (other.title, *other.names):
             if normalise(name) not in normalise(one.title):
                 text = _without(text, name)
-    return text if one.names and any(_has(text, name) for name in one.names) else question
+    return text
 
 
-_JOIN = r"\s*(?:,|，|、)?\s*(?:\b(?:and|or|with|versus|vs\.?)\b|和|与|跟|及|以及|、|，|,)\s*(?:the\s+)?"
+_JOIN = r"(?:\s*[,，、])?\s*(?:(?<![a-z])(?:and|or|with|versus|vs\.?)(?![a-z])|和|与|跟|及|以及|、)\s*(?:the\s+)?"
+_YEAR = r"(?:(?:19|20)\d\d\s?年?的?\s*)?"
 
 
 def _without(text: str, name: str) -> str:
     """`text` without `name`, and the word that joined it to another."""
-    spelled = r"[\s,]*".join(re.escape(word) for word in re.findall(r"[^\W_]+|[^\w\s]", name))
-    for pattern in (rf"{_JOIN}(?:20\d\d年?的?)?{spelled}", rf"(?:20\d\d年?的?)?{spelled}{_JOIN}"):
-        shorter = re.sub(pattern, " " if name.isascii() else "", text, count=1)
+    spelled = r"[\s,.'’-]*".join(re.escape(word) for word in re.findall(r"\w+", name)) + r"\.?"
+    for pattern in (rf"{_JOIN}{_YEAR}{spelled}", rf"{_YEAR}{spelled}{_JOIN}"):
+        shorter = re.sub(pattern, " " if name.isascii() else "", text, count=1, flags=re.IGNORECASE)
         if shorter != text:
-            return shorter
+            return " ".join(shorter.split())
     return text
-
-
-def _has(text: str, name: str) -> bool:
-    return _terms(name) <= _terms(text)
 
 
 def literal(source: str) -> str:
