@@ -43,16 +43,19 @@ class Chunker:
 
     def split(self, source: str, pages: Iterable[Page]) -> list[Chunk]:
         """The chunks of a document, in reading order, `position` counted from 0."""
-        found: list[Chunk] = []
-        title = ""
+        return list(self.chunks(source, pages))
+
+    def chunks(self, source: str, pages: Iterable[Page]) -> Iterator[Chunk]:
+        """The same, one after the other: no more than a page is held."""
+        title, position = "", 0
         for page in pages:
             title = title or page.title
             for start, end, path in sections(page):
                 heading = self._short(_under(title, path))
                 for a, b in self._cut(page.text, start, end, heading):
-                    place = cut(page.place, page.text, a, b)
-                    found.append(Chunk(source, page.text[a:b], a, b, len(found), page.number, heading, place))
-        return found
+                    place, at = cut(page.place, page.text, a, b), page.offset
+                    yield Chunk(source, page.text[a:b], at + a, at + b, position, page.number, heading, place)
+                    position += 1
 
     def _short(self, path: tuple[str, ...]) -> tuple[str, ...]:
         """The first and the innermost headings of `path` that leave half of a chunk to its text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,11 +55,13 @@ def estimate(
     options = load_options(settings, csv_text)
     with Loaders(options) as loaders:
         for path, pages in loaders.load_all(_to_read(paths, known or {}, options, run.total)):
-            if isinstance(pages, LoadError):
+            chunks = chunker.chunks(path.name, with_title(path.name, pages))
+            try:
+                run.add(embedding_text(chunk) for chunk in chunks)
+            except LoadError:
                 run.total.unread += 1
-                continue
-            run.total.files += 1
-            run.add([embedding_text(chunk) for chunk in chunker.split(path.name, with_title(path.name, pages))])
+            else:
+                run.total.files += 1
     run.flush()
     return run.total
 
@@ -88,11 +90,12 @@ class _Count:
     _waiting: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
-    def add(self, texts: Sequence[str]) -> None:
-        self.total.chunks += len(texts)
-        self._waiting += texts
-        if len(self._waiting) >= BATCH:
-            self.flush()
+    def add(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.total.chunks += 1
+            self._waiting.append(text)
+            if len(self._waiting) >= BATCH:
+                self.flush()
 
     def flush(self) -> None:
         """Count what of the waiting texts would be sent."""

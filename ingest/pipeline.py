@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,13 +13,15 @@ from ingest.discover import File, Found, discover
 from ingest.indexer import Indexer, manifest_for
 from ingest.loaders import LoadOptions, file_type
 from ingest.reader_pool import Loaders
-from ingest.report import IngestReport, Progress
+from ingest.report import IngestReport, Progress, Stopped
 from ingest.title import with_title
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError, Skip
 from rag.stores import Store
 from rag.types import Document, Manifest, Page
+
+_BEAT = 0.2  # seconds between two words on how far it is
 
 
 def ingest(
@@ -98,7 +100,10 @@ class _Run:
     names: dict[str, str] = field(default_factory=dict)  # path → source, of the files found
     taken: set[str] = field(default_factory=set)
     queue: list[Document] = field(default_factory=list)
-    done: int = 0
+    done: int = 0  # files that needed no reading, or gave nothing
+    to_read: int = 0  # bytes
+    read: int = 0
+    told: float = 0.0
 
     def folder(self, found: Found, root: Path) -> None:
         """Sort what is under `root` into unchanged files and ones to read; forget those that are gone."""
@@ -151,30 +156,45 @@ class _Run:
                 self.queue.append(document)
 
     def work(self) -> IngestReport:
-        """Read, chunk, embed and commit what is queued."""
+        """Read, chunk, embed and commit what is queued. Raises Stopped where it is interrupted."""
+        self.to_read = sum(document.size for document in self.queue)
         self._tell()
+        try:
+            self._read()
+        except KeyboardInterrupt as exc:
+            raise Stopped(self._reported()) from exc
+        return self._reported()
+
+    def _read(self) -> None:
         with Loaders(self.options) as loaders:
             results = loaders.load_all([Path(document.path) for document in self.queue])
-            for document, (_, result) in zip(self.queue, results, strict=True):
-                if isinstance(result, LoadError):
-                    self._settle(document.source, result)
-                else:
-                    self._take(document, result)
+            for document, (_, pages) in zip(self.queue, results, strict=True):
+                before = self.read
+                try:
+                    self.indexer.add(document, with_title(document.source, self._watched(document, pages)))
+                except LoadError as exc:
+                    self._settle(document.source, exc)
+                self.read = before + document.size
                 self._tell()
         self.indexer.flush()
-        self.report.chunks = self.indexer.chunks
+        self._tell()
+
+    def _watched(self, document: Document, pages: Iterable[Page]) -> Iterator[Page]:
+        """`pages`, while they are counted: a long file moves the bar too."""
+        most = self.read + document.size
+        for page in pages:
+            yield page
+            self.read = min(self.read + len(page.text), most)
+            if time.perf_counter() - self.told > _BEAT:
+                self._tell()
+
+    def _reported(self) -> IngestReport:
+        new = [document for document in self.indexer.committed if document.source not in self.known]
+        self.report.added, self.report.updated = len(new), len(self.indexer.committed) - len(new)
+        self.report.chunks = sum(document.chunks for document in self.indexer.committed)
         self.report.cut = self.indexer.cut
         self.report.seconds = time.perf_counter() - self.began
-        self._tell()
         return self.report
-
-    def _take(self, document: Document, pages: Iterable[Page]) -> None:
-        if document.source in self.known:
-            self.report.updated += 1
-        else:
-            self.report.added += 1
-        self.indexer.add(document, with_title(document.source, pages))
-        self.done += 1
 
     def _settle(self, source: str, problem: LoadError) -> None:
         """Report a file that gives no pages; one that now holds nothing leaves the index."""
@@ -185,6 +205,8 @@ class _Run:
         self.done += 1
 
     def _tell(self) -> None:
+        self.told = time.perf_counter()
         if self.progress:
-            files = len(self.names)
-            self.progress(Progress(self.done, files, self.indexer.chunks, time.perf_counter() - self.began))
+            done = self.done + len(self.indexer.committed)
+            share = self.read / self.to_read if self.to_read else 1.0
+            self.progress(Progress(done, len(self.names), self.indexer.chunks, self.told - self.began, share))

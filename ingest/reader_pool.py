@@ -7,6 +7,7 @@ stopped. The limit of memory is the kernel's (Linux); the limit of time holds ev
 from __future__ import annotations
 
 import logging
+import math
 import os
 import queue
 import subprocess
@@ -15,8 +16,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,12 +27,15 @@ from ingest.reader_process import receive, send
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 
-__all__ = ["Loaded", "Loaders", "Reader"]
+__all__ = ["Loaded", "Loaders", "Reader", "whole"]
 
 logger = logging.getLogger(__name__)
 
 Loaded = tuple[Page, ...] | LoadError
 """What became of a file: its pages, or why there are none (`Skip` or another `LoadError`)."""
+
+_Ahead = queue.Queue["list[Page] | Exception | None"]
+_BATCHES_AHEAD = 2
 
 START = (
     "import sys; r = sys.argv[1]; r in sys.path or sys.path.insert(0, r); "
@@ -49,36 +54,74 @@ class Loaders:
         self._threads = ThreadPoolExecutor(len(self._readers), thread_name_prefix="loader")
         for reader in self._readers:
             self._idle.put(reader)
+        self._closed = False
 
     def __enter__(self) -> Loaders:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed = True
         for reader in self._readers:
             reader.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def load_all(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Loaded]]:
-        """Each path with what became of it, in order, read at most two files a process ahead."""
-        ahead: deque[tuple[Path, Future[Loaded]]] = deque()
+    def load_all(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Iterator[Page]]]:
+        """Each path with its pages, in order; the pages of one must be taken before the next path is asked for.
+
+        At most two files a process are read ahead, of each a few megabytes: a reader waits until its pages are
+        taken. Taking them raises LoadError, also behind the first ones, as `ingest.loaders.load` does.
+        """
+        ahead: deque[tuple[Path, _Ahead]] = deque()
         for path in paths:
-            ahead.append((path, self._threads.submit(self.load, path)))
+            ahead.append((path, self._begin(path)))
             if len(ahead) > 2 * len(self._readers):
-                done, future = ahead.popleft()
-                yield done, future.result()
+                first, batches = ahead.popleft()
+                yield first, self._pages(batches)
         while ahead:
-            done, future = ahead.popleft()
-            yield done, future.result()
+            first, batches = ahead.popleft()
+            yield first, self._pages(batches)
 
     def load(self, path: Path) -> Loaded:
-        """One file, read by whichever process is free; never raises for what is in the file."""
+        """One file, whole, read by whichever process is free; never raises for what is in the file."""
+        return whole(self._pages(self._begin(path)))
+
+    def _begin(self, path: Path) -> _Ahead:
+        batches: _Ahead = queue.Queue(_BATCHES_AHEAD)
+        self._threads.submit(self._feed, path, batches)
+        return batches
+
+    def _pages(self, batches: _Ahead) -> Iterator[Page]:
+        while not self._closed:
+            try:
+                batch = batches.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if batch is None:
+                return
+            if isinstance(batch, Exception):
+                raise batch
+            yield from batch
+        raise LoadError("reading was stopped")
+
+    def _feed(self, path: Path, batches: _Ahead) -> None:
+        """Read a file into `batches`, with what stopped it at the end, or None."""
         reader = self._idle.get()
+        end: Exception | None = None
         try:
-            return reader.load(path)
-        except LoadError as error:
-            return error
+            for batch in reader.stream(path):
+                self._hand_on(batch, batches)
+        except Exception as error:  # noqa: BLE001 - raised again where the pages are taken
+            end = error
         finally:
             self._idle.put(reader)
+            self._hand_on(end, batches)
+
+    def _hand_on(self, batch: list[Page] | Exception | None, batches: _Ahead) -> None:
+        while not self._closed:
+            try:
+                return batches.put(batch, timeout=0.1)
+            except queue.Full:
+                continue
 
 
 class Reader:
@@ -95,16 +138,16 @@ class Reader:
         """The process that reads, None while there is none."""
         return self._process.pid if self._process else None
 
-    def load(self, path: Path) -> tuple[Page, ...]:
-        """The pages of a file; `LoadError` or `Skip` as `ingest.loaders.load`, or when a limit was reached.
+    def stream(self, path: Path) -> Iterator[list[Page]]:
+        """The pages of a file as they come; `LoadError` or `Skip` as `ingest.loaders.load`, or at a limit.
 
         The limit of time: no page for `max_seconds`, or `max_seconds` and another second for each page
-        so far, or ten times `max_seconds` in all, whichever comes first.
+        so far, or ten times `max_seconds` in all, whichever comes first; while nobody takes them, it stands still.
         """
         process = self._running()
         watch = _Watch(process, self._options.max_seconds)
         try:
-            return self._exchange(process, path, watch)
+            yield from self._exchange(process, path, watch)
         except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
             self._stop()
             raise self._why(process, watch) from error
@@ -115,27 +158,33 @@ class Reader:
         finally:
             watch.over.set()
 
+    def load(self, path: Path) -> tuple[Page, ...]:
+        """The same, all of them."""
+        return tuple(chain.from_iterable(self.stream(path)))
+
     def close(self) -> None:
         """Stop the process, now and for good."""
         self._closed = True
         self._stop()
 
-    def _exchange(self, process: subprocess.Popen[bytes], path: Path, watch: _Watch) -> tuple[Page, ...]:
+    def _exchange(self, process: subprocess.Popen[bytes], path: Path, watch: _Watch) -> Iterator[list[Page]]:
         assert process.stdin and process.stdout  # noqa: S101 - both are pipes
         send(process.stdin, {"path": str(path), "options": asdict(self._options)})
-        pages: list[Page] = []
+        count = 0
         room = 8 * self._options.max_chars + 256 * self._options.max_pages
         while True:
             frame, size = receive(process.stdout, room)
             room -= size
             match frame["kind"]:
                 case "pages":
-                    pages += [_page(item) for item in frame["pages"]]
-                    watch.push(len(pages))
+                    count += len(frame["pages"])
+                    watch.hold()
+                    yield [_page(item) for item in frame["pages"]]
+                    watch.push(count)
                 case "log":
                     logger.log(int(frame["level"]), "%s: %s", path.name, frame["text"])
                 case "end":
-                    return tuple(pages)
+                    return
                 case "memory":
                     self._stop()  # what it still holds would trouble the next file
                     raise LoadError(f"needs more than {self._options.max_memory >> 20} MB of memory")
@@ -169,8 +218,11 @@ class Reader:
                 _close(pipe)
 
 
+_LOOK = 0.5  # seconds between two looks at the clock
+
+
 class _Watch:
-    """Kills a process when its time is over; `push` gives it more as pages come."""
+    """Kills a process when its time is over; `hold` stops the clock, `push` lets it go on with more time."""
 
     def __init__(self, process: subprocess.Popen[bytes], limit: float) -> None:
         self._process, self._limit = process, limit
@@ -181,12 +233,16 @@ class _Watch:
         self.over = threading.Event()
         threading.Thread(target=self._run, name="loader-watch", daemon=True).start()
 
+    def hold(self) -> None:
+        self._held, self._deadline = time.monotonic(), math.inf
+
     def push(self, pages: int) -> None:
+        self._start += time.monotonic() - self._held
         most = min(self._limit + pages, 10 * self._limit)
         self._deadline = min(time.monotonic() + self._limit, self._start + most)
 
     def _run(self) -> None:
-        while not self.over.wait(max(0.0, self._deadline - time.monotonic())):
+        while not self.over.wait(min(_LOOK, max(0.0, self._deadline - time.monotonic()))):
             if time.monotonic() >= self._deadline:
                 self.seconds = time.monotonic() - self._start
                 self.expired = True
@@ -218,8 +274,16 @@ def _close(pipe: IO[bytes]) -> None:
 
 
 def _page(item: list[Any]) -> Page:
-    text, number, headings, label, title, place = item
+    text, number, headings, label, title, place, offset = item
     if not isinstance(text, str):
         raise TypeError("a page without text")
     marks = tuple(Heading(int(o), int(n), str(t)) for o, n, t in headings)
-    return Page(text, number, marks, label, str(title), str(place))
+    return Page(text, number, marks, label, str(title), str(place), int(offset))
+
+
+def whole(pages: Iterable[Page]) -> Loaded:
+    """All of a file's pages, or what was raised on the way."""
+    try:
+        return tuple(pages)
+    except LoadError as error:
+        return error

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ingest.loaders import LoadOptions, load, one_line
+from ingest.parts import in_parts
 from rag.errors import LoadError, Skip
 from rag.types import Page
 
@@ -89,9 +90,9 @@ def _answer(out: IO[bytes], path: Path, options: LoadOptions) -> None:
 def _send_pages(out: IO[bytes], pages: Iterable[Page]) -> None:
     batch: list[Any] = []
     chars, sent = 0, time.monotonic()
-    for page in pages:
+    for page in in_parts(pages):
         headings = [[h.offset, h.level, h.title] for h in page.headings]
-        batch.append([page.text, page.number, headings, page.label, page.title, page.place])
+        batch.append([page.text, page.number, headings, page.label, page.title, page.place, page.offset])
         chars += len(page.text) + len(page.place) + 100
         if chars > BATCH_CHARS or time.monotonic() - sent > BATCH_SECONDS:
             send(out, {"kind": "pages", "pages": batch})

@@ -10,12 +10,16 @@ Problem = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest is: files done of all, chunks embedded, seconds since it began."""
+    """How far an ingest is: files done of all, chunks in the index, seconds since it began.
+
+    `share` in [0, 1] is how much of what there is to read was read and embedded, by its bytes.
+    """
 
     done: int
     files: int
     chunks: int
     seconds: float
+    share: float = 0.0
 
 
 @dataclass(slots=True)
@@ -34,3 +38,11 @@ class IngestReport:
     cut: list[Problem] = field(default_factory=list)
     chunks: int = 0
     seconds: float = 0.0
+
+
+class Stopped(KeyboardInterrupt):
+    """An ingest was interrupted: `report` says what is in the index, the rest is read by the next one."""
+
+    def __init__(self, report: IngestReport) -> None:
+        super().__init__()
+        self.report = report

@@ -33,7 +33,8 @@ class Page:
     `number` is the page as a viewer counts it (from 1), or None where the format has no pages.
     `headings` lie in order of offset. `label` names a record inside a table ("row 12"). `title` is the
     document's, on its first page; the heading path of each of its chunks begins with it. `place` is where
-    its words stand: `rag.text.place`.
+    its words stand: `rag.text.place`. `offset` is where `text` begins in the page, where that is too long to be
+    handed on in one piece (`ingest.parts`).
     """
 
     text: str
@@ -42,6 +43,7 @@ class Page:
     label: str | None = None
     title: str = ""
     place: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

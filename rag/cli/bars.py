@@ -24,24 +24,31 @@ def ingest_bar() -> Iterator[Callable[[Progress], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn(say("Ingesting", "正在导入")),
         BarColumn(),
-        MofNCompleteColumn(),
         TextColumn(
             say(
-                "files · {task.fields[chunks]} chunks · {task.fields[rate]:.0f}/s ·",
-                "个文件 · {task.fields[chunks]} 个片段 · {task.fields[rate]:.0f}/秒 ·",
+                "{task.fields[done]}/{task.fields[files]} files · {task.fields[chunks]} chunks · "
+                "{task.fields[rate]:.0f}/s ·",
+                "{task.fields[done]}/{task.fields[files]} 个文件 · {task.fields[chunks]} 个片段 · "
+                "{task.fields[rate]:.0f}/秒 ·",
             )
         ),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, chunks=0, rate=0.0)
+        task = bar.add_task("", total=None, done=0, files=0, chunks=0, rate=0.0)
         yield lambda now: bar.update(
-            task, total=now.files, completed=now.done, chunks=now.chunks, rate=now.chunks / max(now.seconds, 0.1)
+            task,
+            total=1.0,
+            completed=now.share,
+            done=now.done,
+            files=now.files,
+            chunks=now.chunks,
+            rate=now.chunks / max(now.seconds, 0.1),
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rag.cli import interrupt
 from rag.cli.bars import ingest_bar
 from rag.cli.screen import options, say, show, show_json
 
@@ -47,6 +48,7 @@ def ingest(
     as_json: bool,
 ) -> None:
     from ingest.discover import check_path
+    from ingest.report import Stopped
     from rag.api import RAG
     from rag.cli.bars import fetching
 
@@ -59,12 +61,19 @@ def ingest(
             return
         if rag.store.manifest() is None:
             rag.embedder.count_tokens([""])  # fetch what is missing before the bar of the files starts
-        with ingest_bar() as progress:
-            report = rag.ingest(*paths, csv_text=columns, progress=progress)
+        stopped = False
+        try:
+            with ingest_bar() as progress:
+                report = rag.ingest(*paths, csv_text=columns, progress=progress)
+        except Stopped as exc:
+            report, stopped = exc.report, True
     if as_json:
         show_json({**asdict(report), "seconds": round(report.seconds, 3)})
     else:
         _show_report(report)
+    if stopped:
+        show(say("Stopped: run it again to read the rest.", "已停止：再次运行即可读取其余文件。"), err=True)
+        sys.exit(interrupt.STATUS)
     if report.failed:
         sys.exit(3)
 

@@ -5,14 +5,14 @@ In: the URL of an index. Out: a `Store`, which is searched by vectors and by ter
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from rag.errors import ConfigError
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
-__all__ = ["CanDump", "HasStatistics", "KnowsScripts", "Store", "Writer", "open_store"]
+__all__ = ["CanDump", "HasStatistics", "KnowsScripts", "Store", "TakesParts", "Writer", "open_store"]
 
 
 class Writer(Protocol):
@@ -71,6 +71,15 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class TakesParts(Protocol):
+    """A writer to which a document of any length can be handed without being held whole."""
+
+    def parts(self, document: Document) -> AbstractContextManager[Callable[[Sequence[Chunk], Vectors], None]]:
+        """Add `document` piece by piece; where the block raises, nothing of it stays."""
+        ...
 
 
 @runtime_checkable

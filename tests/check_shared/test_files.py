@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.discover import discover
-from ingest.reader_pool import Loaded, Loaders
+from ingest.reader_pool import Loaded, Loaders, whole
 from rag.errors import LoadError, Skip
 
 if not os.environ.get("RAG_SHARED"):
@@ -25,7 +25,7 @@ def load_folder(name: str) -> dict[str, Loaded]:
     assert found.problems == ()
     began = time.monotonic()
     with Loaders() as loaders:
-        results = dict(loaders.load_all([file.path for file in found.files]))
+        results = {path: whole(pages) for path, pages in loaders.load_all([file.path for file in found.files])}
     assert time.monotonic() - began < SECONDS
     assert list(results) == [file.path for file in found.files]
     return {file.name: results[file.path] for file in found.files}

@@ -16,10 +16,10 @@ from helpers.samples import pdf, pdf_of
 
 from ingest.estimate import estimate
 from ingest.pipeline import ingest, with_index_chunk_size
-from ingest.report import IngestReport, Progress
+from ingest.report import IngestReport, Progress, Stopped
 from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
-from rag.errors import ConfigError, EmbedderMismatch, IndexLocked, LoadError
+from rag.errors import ConfigError, EmbedderMismatch, IndexLocked, LoadError, StoreError
 from rag.retrieval.search import Weights, search
 from rag.stores import Store, open_store
 
@@ -392,13 +392,33 @@ def test_interrupted(store: Store, tree: Tree, monkeypatch: pytest.MonkeyPatch) 
     folder = tree({f"{n}.md": f"number {n}" for n in range(9)})
 
     def stop(now: Progress) -> None:
-        if now.done == 5:
+        if now.done == 4:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped) as stopped:
         ingest(store, HASHED, [folder], Settings(), progress=stop)
+    assert stopped.value.report.added == 4
     assert sources(store) == [f"docs/{n}.md" for n in range(4)]
     assert counts(run(store, folder)) == (5, 0, 4, 0)
+
+
+def test_the_bar_moves_inside_a_long_file(store: Store, tree: Tree) -> None:
+    folder = tree({"long.csv": "text\n" + "".join(f"row {n} {'word ' * 100}\n" for n in range(3000))})
+    told: list[Progress] = []
+    ingest(store, HASHED, [folder], Settings(), progress=told.append)
+    shares = [now.share for now in told]
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert len({share for share in shares if 0 < share < 1}) >= 2
+
+
+def test_the_folder_of_the_index_is_deleted_meanwhile(store: Store, url: str, tree: Tree) -> None:
+    folder = tree({f"{n}.md": f"number {n}" for n in range(9)})
+
+    def delete(now: Progress) -> None:
+        shutil.rmtree(url.removeprefix("faiss:"), ignore_errors=True)
+
+    with pytest.raises(StoreError, match="was deleted or replaced while it was written"):
+        ingest(store, HASHED, [folder], Settings(), progress=delete)
 
 
 def test_forgotten_sources_come_back_with_the_next_ingest(store: Store, tree: Tree) -> None:

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.samples import pdf, pdf_of
 
 from ingest.loaders import LoadOptions
-from ingest.reader_pool import Loaders, Reader
+from ingest.parts import MOST
+from ingest.reader_pool import Loaders, Reader, whole
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 
@@ -33,7 +35,8 @@ def fill(folder: Path, texts: dict[str, str | bytes]) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def outcome(result: tuple[Page, ...] | LoadError) -> str:
+def outcome(pages: Iterator[Page]) -> str:
+    result = whole(pages)
     return str(result) if isinstance(result, LoadError) else result[0].text
 
 
@@ -41,7 +44,7 @@ def test_pages_come_back_whole_and_in_order(tmp_path: Path) -> None:
     texts: dict[str, str | bytes] = {f"{n}.md": f"# 第{n}章\n" for n in range(20)}
     paths = fill(tmp_path, texts)
     with Loaders(workers=3) as loaders:
-        found = list(loaders.load_all(iter(paths)))
+        found = [(path, whole(pages)) for path, pages in loaders.load_all(iter(paths))]
     assert found == [
         (p, (Page(f"# 第{n}章\n", headings=(Heading(0, 1, f"第{n}章"),), place="L1"),))
         for n, p in enumerate(paths)
@@ -51,7 +54,7 @@ def test_pages_come_back_whole_and_in_order(tmp_path: Path) -> None:
 def test_options_and_reasons_cross_over(tmp_path: Path) -> None:
     paths = fill(tmp_path, {"a.csv": "名,x\n茶,1\n", "b.txt": "", "c.pdf": b"none", "d.pdf": pdf(["一", "二"])})
     with Loaders(LoadOptions(csv_text=("名",)), workers=1) as loaders:
-        table, empty, broken, good = (result for _, result in loaders.load_all(paths))
+        table, empty, broken, good = (whole(pages) for _, pages in loaders.load_all(paths))
     assert table == (Page("名: 茶", label="row 1"),)
     assert isinstance(empty, Skip) and str(empty) == "empty"
     assert isinstance(broken, LoadError) and not isinstance(broken, Skip)
@@ -153,6 +156,31 @@ def test_nothing_in_the_current_folder_is_imported(tmp_path: Path, monkeypatch: 
     paths = fill(tmp_path, {"bs4.py": trap, "numpy.py": trap, "json.py": trap, "a.html": "<p>safe"})
     monkeypatch.chdir(tmp_path)
     with Loaders(workers=1) as loaders:
-        ((_, result),) = loaders.load_all(paths[3:])
-    assert outcome(result) == "safe"
+        assert outcome(next(loaders.load_all(paths[3:]))[1]) == "safe"
     assert not (tmp_path / "caught").exists()
+
+
+def test_a_reader_waits_until_its_pages_are_taken(tmp_path: Path) -> None:
+    """What is read ahead is bounded, and waiting does not count as reading."""
+    line = "a word and another one. " * 400
+    (path,) = fill(tmp_path, {"long.csv": "text\n" + f"{line}\n" * 3000})
+    with Loaders(LoadOptions(max_seconds=2), workers=1) as loaders:
+        pages = next(loaders.load_all([path]))[1]
+        assert next(pages).label == "row 1"
+        time.sleep(3)
+        assert sum(1 for _ in pages) == 2999
+
+
+def test_a_long_text_comes_in_parts(tmp_path: Path) -> None:
+    text = "".join(f"# Part {n}\n\n" + f"Sentence {n} of many. " * 20_000 + "\n\n" for n in range(4))
+    (path,) = fill(tmp_path, {"long.md": text})
+    with Loaders(workers=1) as loaders:
+        parts = whole(next(loaders.load_all([path]))[1])
+    assert isinstance(parts, tuple) and len(parts) > 4
+    assert "".join(part.text for part in parts) == text
+    assert all(text[part.offset :].startswith(part.text) for part in parts)
+    assert all(len(part.text) <= MOST for part in parts)
+    for part in parts:
+        number = int(part.place.removeprefix("L"))
+        assert number == text.count("\n", 0, part.offset) + 1
+        assert part.headings[0].title == f"Part {text[: part.offset + 10].count('# Part') - 1}"

@@ -307,6 +307,49 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_document_in_parts_is_the_same_as_whole(tmp_path: Path) -> None:
+    texts = [f"passage {n} of {'many' if n % 3 else '许多段落'}" for n in range(50)]
+    vectors = unit(*[[1, n, n % 7, 1] for n in range(50)])
+    stores = FaissStore(tmp_path / "whole"), FaissStore(tmp_path / "parts")
+    for store in stores:
+        with store.write(MANIFEST) as writer:
+            fill(writer)
+            writer.put(document("long"), passages("long", ["an earlier version"]), unit([0, 1, 0, 0]))
+            writer.commit()
+            if store is stores[0]:
+                writer.put(document("long"), passages("long", texts), vectors)
+            else:
+                with writer.parts(document("long")) as add:
+                    for at in range(0, 50, 20):
+                        add(passages("long", texts)[at : at + 20], vectors[at : at + 20])
+            writer.commit()
+        check_whole(store, Path(store.url.removeprefix("faiss:")))
+    assert stores[0].documents() == stores[1].documents()
+    found = [[(h.id, h.score) for h in store.lexical(["passag", "段落"], 60)] for store in stores]
+    assert found[0] == found[1] != []
+    near = [[(h.id, h.score) for h in store.dense(vectors[7], 60)] for store in stores]
+    assert near[0] == near[1] != []
+    for store in stores:
+        store.close()
+
+
+def test_a_document_whose_parts_fail_leaves_its_earlier_version(tmp_path: Path) -> None:
+    store = FaissStore(tmp_path / "index")
+    with store.write(MANIFEST) as writer:
+        fill(writer)
+        writer.put(document("long"), passages("long", ["an earlier version"]), unit([0, 1, 0, 0]))
+        with pytest.raises(ValueError, match="stop"), writer.parts(document("long")) as add:
+            add(passages("long", ["unwanted words"]), unit([1, 0, 0, 0]))
+            raise ValueError("stop")
+        writer.put(document("after"), passages("after", ["and on it goes"]), unit([0, 0, 1, 0]))
+        writer.commit()
+    assert store.lexical(["unwant"], 5) == []
+    assert texts_of(store, store.lexical(["earlier"], 5)) == ["an earlier version"]
+    assert texts_of(store, store.lexical(["goe"], 5)) == ["and on it goes"]
+    check_whole(store, tmp_path / "index")
+    store.close()
+
+
 def test_no_space_left_loses_nothing(folder: Path) -> None:
     store = FaissStore(folder)
     with pytest.raises(StoreError, match="no space left"), store.write(MANIFEST) as writer:

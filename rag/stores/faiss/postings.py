@@ -20,6 +20,7 @@ POSTING = np.dtype([("count", "u1"), ("id", "<u4")])
 _TIER = 1 << 15  # postings of a segment of the lowest tier; each tier above has `_FAN` times as many
 _FAN = 8  # segments of one tier that are merged
 _MOST_HELD = 4_000_000  # postings in memory before they are written, committed or not
+_MOST_TERMS = 200_000  # terms, of which each takes a hundred bytes
 
 _MERGE = """
 INSERT INTO postings SELECT ?1, term, sum(frequency) AS f, CAST(group_concat({0}, '') AS BLOB) AS d FROM postings
@@ -66,12 +67,22 @@ class PostingsWriter:
             for term, count in counts.items():
                 fresh[term] += (key << 8 | min(count, 255)).to_bytes(POSTING.itemsize, "little")
             self._size += len(counts)
-        if self._size > _MOST_HELD:
-            self.flush()
+        self._bound()
 
     def remove(self, terms: Iterable[str]) -> None:
         """The terms of a chunk that goes."""
         self._gone.update(set(terms))
+        self._bound()
+
+    def drop(self) -> None:
+        """Forget what was not flushed."""
+        self._fresh.clear()
+        self._gone.clear()
+        self._size = 0
+
+    def _bound(self) -> None:
+        if self._size > _MOST_HELD or len(self._fresh) + len(self._gone) > _MOST_TERMS:
+            self.flush()
 
     def flush(self) -> None:
         """Write a segment, in the transaction that is open, and merge where there are too many."""
@@ -81,9 +92,7 @@ class PostingsWriter:
         rows = ((term, len(data) // POSTING.itemsize - self._gone[term], data) for term, data in added)
         key = self._new(self._size)
         self._db.executemany(f"INSERT INTO postings VALUES ({key}, ?, ?, ?)", rows)  # noqa: S608
-        self._fresh.clear()
-        self._gone.clear()
-        self._size = 0
+        self.drop()
         while (crowd := self._crowd()) is not None:
             self._merge(crowd)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ _WORDS = {
     sqlite3.SQLITE_NOTADB: "{0} is not a ragstone index: name another folder with --index",
     sqlite3.SQLITE_CORRUPT: "the index at {0} is damaged: ingest the documents again into a new index, "
     "with --index faiss:NEW",
+    sqlite3.SQLITE_IOERR: "the disk that holds the index at {0} failed ({1}): look at the disk",
     sqlite3.SQLITE_BUSY: "the index at {0} is in use by another program: try again in a moment",
     sqlite3.SQLITE_READONLY: "the index at {0} cannot be written to: give yourself the right to, "
     "or name another folder with --index",
@@ -53,15 +55,28 @@ _WORDS = {
 }
 
 
+_FAILED = "the index at {0} failed ({1}): run the command again"
+_NEEDED = 1 << 20  # bytes
+
+
+def _kind(error: sqlite3.Error, folder: Path) -> int:
+    """SQLite's code for `error`: its low byte is the kind, the rest the reason."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if not code and "decode" in str(error):  # Python's word on text that is not UTF-8
+        return sqlite3.SQLITE_CORRUPT
+    if code == sqlite3.SQLITE_IOERR:
+        with suppress(OSError):  # its log and shared memory fail so on a full disk
+            return sqlite3.SQLITE_FULL if shutil.disk_usage(folder).free < _NEEDED else code
+    return code
+
+
 @contextmanager
 def translate_errors(folder: Path) -> Iterator[None]:
     """Say what SQLite or the file system raises about the index in `folder` as a StoreError of one line."""
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its reason
-        words = _WORDS.get(code, "the index at {0} failed ({1}): run the command again")
-        raise StoreError(words.format(folder, error)) from error
+        raise StoreError(_WORDS.get(_kind(error, folder), _FAILED).format(folder, error)) from error
     except OSError as error:
         raise StoreError(f"the index at {folder} cannot be used ({error.strerror or error}): "
                          "name another folder with --index") from error  # fmt: skip
@@ -174,7 +189,7 @@ class Readers:
         with self._lock, translate_errors(self.folder):
             if self._closed:
                 raise StoreError(f"the index at {self.folder} has been closed: open it again")
-            if self._identity != (now := _identity(self.file)):
+            if self._identity != (now := identity(self.file)):
                 self._drop()
                 self._identity = now
             if now is None:
@@ -213,7 +228,7 @@ class Readers:
             self._drop()
 
 
-def _identity(file: Path) -> tuple[int, int] | None:
+def identity(file: Path) -> tuple[int, int] | None:
     """Which file stands at this path, None if none does."""
     try:
         status = file.stat()

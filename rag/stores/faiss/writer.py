@@ -7,8 +7,9 @@ import os
 import platform
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from rag.stores.faiss.binary_codes import encode
 from rag.stores.faiss.binary_index import BLOCK
 from rag.stores.faiss.exact_index import pack
 from rag.stores.faiss.postings import PostingsWriter
-from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, translate_errors
+from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, identity, translate_errors
 from rag.text import chunk_terms, embedding_text, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
@@ -83,6 +84,16 @@ def writing(folder: Path, manifest: Manifest) -> Iterator[SqliteWriter]:
             writer.close()
 
 
+@dataclass(slots=True)
+class _Opened:
+    """A document that chunks are added to: the key of its row, its first chunk, and what goes into the row."""
+
+    key: int
+    first: int
+    lengths: bytearray = field(default_factory=bytearray)
+    scripts: bytearray = field(default_factory=bytearray)
+
+
 class SqliteWriter:
     """`rag.stores.Writer` on SQLite: everything between two commits is one transaction.
 
@@ -93,6 +104,7 @@ class SqliteWriter:
         self._folder = folder
         self._manifest = manifest
         self._db = db
+        self._file = identity(folder / FILE)
         self._next = 1
         self._changed = False
         self._failed = False
@@ -116,25 +128,74 @@ class SqliteWriter:
         Raises StoreError for vectors of another shape or not of unit length, and for text that no
         file can hold (half a surrogate pair, also in a file's name); nothing has changed then.
         """
+        self._check(document, chunks, vectors)
+        with self._step():
+            opened = self._open(document)
+            self._add(opened, chunks, vectors)
+            self._settle(opened)
+
+    @contextmanager
+    def parts(self, document: Document) -> Iterator[Callable[[Sequence[Chunk], Vectors], None]]:
+        """Add `document` piece by piece: what is yielded takes chunks and their vectors, as `put` does.
+
+        Where the block raises, nothing of it stays, and what was put before does. Nothing else may be put,
+        removed or committed meanwhile.
+        """
+        with self._step():
+            self._postings.flush()
+            self._db.execute("SAVEPOINT document")
+            before = self._next, self._changed
+            opened = self._open(document)
+
+        def add(chunks: Sequence[Chunk], vectors: Vectors) -> None:
+            self._check(document, chunks, vectors)
+            with self._step():
+                self._add(opened, chunks, vectors)
+
+        try:
+            yield add
+        except BaseException:
+            if not self._failed:
+                with self._step():
+                    self._postings.drop()
+                    self._db.execute("ROLLBACK TO document")
+                    self._next, self._changed = before
+            raise
+        with self._step():
+            self._settle(opened)
+            self._db.execute("RELEASE document")
+
+    def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         check_text(document, chunks)
         check_vectors(document.source, len(chunks), vectors, self._manifest, f"faiss:{self._folder}")
+
+    def _open(self, document: Document) -> _Opened:
+        """A row for `document`, without chunks so far, in place of any earlier one of that source."""
+        self._delete(document.source)
+        self._db.execute(
+            "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths, scripts)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, ?, x'', x'')",
+            (document.source, document.path, document.sha256, document.size, document.modified, document.type,
+             self._next),
+        )  # fmt: skip
+        self._changed = True
+        return _Opened(int(self._db.execute("SELECT last_insert_rowid()").fetchone()[0]), self._next)
+
+    def _add(self, opened: _Opened, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         terms = [chunk_terms(chunk) for chunk in chunks]
-        lengths = np.array([len(each) for each in terms], "<u4").tobytes()
-        scripts = bytes(script(embedding_text(chunk)) == "latin" for chunk in chunks)
-        with self._step():
-            self._delete(document.source)
-            first = self._next
-            self._next += len(chunks)
-            self._db.execute(
-                "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths,"
-                " scripts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (document.source, document.path, document.sha256, document.size, document.modified,
-                 document.type, len(chunks), first, lengths, scripts),
-            )  # fmt: skip
-            (key,) = self._db.execute("SELECT last_insert_rowid()").fetchone()
-            self._insert_chunks(key, first, chunks)
-            self._insert_vectors(first, vectors)
-            self._postings.add(first, terms)
+        first = self._next
+        self._next += len(chunks)
+        self._insert_chunks(opened.key, first, chunks)
+        self._insert_vectors(first, vectors)
+        opened.lengths += np.array([len(each) for each in terms], "<u4").tobytes()
+        opened.scripts += bytes(script(embedding_text(chunk)) == "latin" for chunk in chunks)
+        # Before the postings: those of chunks that no document has are dropped when segments are merged.
+        self._db.execute("UPDATE documents SET chunks = ? WHERE id = ?", (self._next - opened.first, opened.key))
+        self._postings.add(first, terms)
+
+    def _settle(self, opened: _Opened) -> None:
+        row = bytes(opened.lengths), bytes(opened.scripts), opened.key
+        self._db.execute("UPDATE documents SET lengths = ?, scripts = ? WHERE id = ?", row)
 
     def remove(self, sources: Iterable[str]) -> int:
         """Take these sources out; how many there were."""
@@ -149,6 +210,16 @@ class SqliteWriter:
                 self._db.execute("UPDATE state SET generation = generation + 1, next = ?", (self._next,))
                 self._db.execute("COMMIT")
                 self._changed = False
+            self._check_still_there()
+
+    def _check_still_there(self) -> None:
+        """Raise StoreError where the file was deleted or replaced: SQLite goes on writing to what nobody sees."""
+        if identity(self._folder / FILE) != self._file:
+            self._failed = True
+            raise StoreError(
+                f"the index at {self._folder} was deleted or replaced while it was written, and nothing of this "
+                "is left: run the command again"
+            )
 
     def close(self) -> None:
         """Undo what was not committed, and let go of the file."""
@@ -198,8 +269,7 @@ class SqliteWriter:
             return 0
         key, first, count = found
         ids = (first, first + count - 1)
-        rows = self._db.execute("SELECT heading, text FROM chunks WHERE id BETWEEN ? AND ?", ids).fetchall()
-        for heading, text in rows:
+        for heading, text in self._db.execute("SELECT heading, text FROM chunks WHERE id BETWEEN ? AND ?", ids):
             self._postings.remove(_terms(source, heading, text))
         self._db.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", ids)
         self._db.execute("DELETE FROM vectors WHERE id BETWEEN ? AND ?", ids)
