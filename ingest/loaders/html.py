@@ -11,12 +11,13 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
+from ingest.loaders.html_writer import Writer, raised_text, write_heading, write_inline, write_list, write_table
 from ingest.loaders.text import decode, is_utf8
 from rag.types import Heading, Page
 
 DROPPED = frozenset(
     {"script", "style", "noscript", "template", "nav", "head", "svg", "iframe", "object", "embed", "canvas"}
-    | {"audio", "video", "button", "select", "textarea", "dialog"}
+    | {"audio", "video", "textarea", "del", "s", "strike"}
 )
 PARAGRAPHS = frozenset(
     {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "blockquote", "section", "article", "main"}
@@ -48,18 +49,25 @@ ALIASES = {
 def read(path: Path) -> list[Page]:
     """One page: blocks on lines of their own, table rows as "a | b", h1 to h6 as headings.
 
-    Left out: scripts, navigation, comments, form controls, and elements that their own attributes hide
-    (hidden, aria-hidden, style). Style sheets are not applied, so what only they hide is read. The
-    document's title is the first heading where there is no h1.
+    Left out: scripts, navigation, comments, what is struck out, and elements that their own attributes hide from
+    everybody (hidden, aria-hidden, style), unless they are a part that a click unfolds. Style sheets are not
+    applied, so what only they hide is read. Numbers of lists stand before their text; the address of a link to
+    a file or another site, and what a picture shows, behind it. The title is the first heading if there is no h1.
     """
-    soup = _parse(_decode(path.read_bytes()))
-    writer = _Writer()
-    _write(soup.body or soup, writer)
+    return [page_of(path.read_bytes())]
+
+
+def page_of(data: bytes) -> Page:
+    """The page that these bytes make."""
+    soup = _parse(_decode(data))
+    writer = Writer()
+    unfolded = {name for node in soup.select("[aria-controls]") for name in _ids(node)}
+    _write(soup.body or soup, writer, unfolded)
     headings = writer.headings
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     if title and not any(heading.level == 1 for heading in headings):
         headings = [Heading(0, 1, " ".join(title.split())), *headings]
-    return [Page("".join(writer.parts), headings=tuple(headings))]
+    return Page("".join(writer.parts), headings=tuple(headings), title=" ".join(title.split()))
 
 
 def _parse(text: str) -> BeautifulSoup:
@@ -86,51 +94,14 @@ def _certain(data: bytes) -> bool:
     return is_utf8(data)
 
 
-class _Writer:
-    """Text as a browser lays it out: blanks collapse, blocks are lines, cells of a row are joined."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.headings: list[Heading] = []
-        self.length = 0
-        self.gap = 0
-        self.space = False
-        self.cells: list[int] = []  # of each open table: cells so far in a row kept on one line, or -1
-
-    def raw(self, text: str) -> None:
-        self.parts.append(text)
-        self.length += len(text)
-        self.gap, self.space = 0, False
-
-    def text(self, text: str) -> None:
-        text = text.replace("\u200b", "")
-        words = " ".join(text.split())
-        if not words:
-            self.space = self.space or bool(text)
-            return
-        self.lead(text[0].isspace())
-        self.raw(words)
-        self.space = text[-1].isspace()
-
-    def lead(self, space: bool = False) -> None:
-        """Write what must stand before the next text: a gap between blocks, or a blank."""
-        if self.gap and self.length:
-            self.raw("\n" * self.gap)
-        elif (self.space or space) and self.length and not self.parts[-1].endswith((" ", "\n")):
-            self.raw(" ")
-
-    def block(self, gap: int) -> None:
-        if self.cells and self.cells[-1] >= 0:
-            self.space = True
-        else:
-            self.gap = max(self.gap, gap)
-
-
-def _write(body: Tag, out: _Writer) -> None:
+def _write(body: Tag, out: Writer, unfolded: set[str]) -> None:
     preformatted = 0
     marks: list[int] = []
-    for node, opens in _events(body):
+    for node, opens in _events(body, unfolded):
         if isinstance(node, NavigableString):
+            if mark := raised_text(node, out):
+                out.raw(mark)
+                continue
             out.text(str(node)) if not preformatted else _write_raw(str(node), out)
             continue
         gap = 2 if node.name in PARAGRAPHS else 1 if node.name in LINES else 0
@@ -139,48 +110,22 @@ def _write(body: Tag, out: _Writer) -> None:
         if node.name == "pre":
             preformatted += 1 if opens else -1
         elif node.name in ("table", "tr", "td", "th"):
-            _table(node, opens, out)
+            write_table(node, opens, out)
         elif HEADING.match(node.name):
-            _heading(node, opens, out, marks)
+            write_heading(node, opens, out, marks)
+        elif node.name in ("ol", "ul", "li"):
+            write_list(node, opens, out)
+        elif node.name in ("a", "img", "input", "option"):
+            write_inline(node, opens, out)
 
 
-def _write_raw(text: str, out: _Writer) -> None:
+def _write_raw(text: str, out: Writer) -> None:
     if text:
         out.lead()
         out.raw(text)
 
 
-def _heading(node: Tag, opens: bool, out: _Writer, marks: list[int]) -> None:
-    if opens:
-        marks.append(len(out.parts))
-        return
-    mark = marks.pop()
-    written = "".join(out.parts[mark:])
-    if title := " ".join(written.split()):
-        at = out.length - len(written.lstrip())
-        out.headings.append(Heading(at, int(node.name[1]), title))
-
-
-def _table(node: Tag, opens: bool, out: _Writer) -> None:
-    """A row of several cells becomes one line; a row of one cell is lay-out and keeps its blocks."""
-    if node.name == "table":
-        if opens:
-            out.cells.append(-1)
-        out.gap = max(out.gap, 2 if len(out.cells) == 1 else 1)
-        if not opens:
-            out.cells.pop()
-    elif out.cells and node.name == "tr":
-        several = opens and len(node.find_all(("td", "th"), recursive=False)) > 1
-        out.cells[-1] = 0 if several else -1
-        out.gap = max(out.gap, 1)
-    elif out.cells and opens and out.cells[-1] >= 0:
-        if out.cells[-1]:
-            out.lead()
-            out.raw("| " if out.parts[-1].endswith((" ", "\n")) else " | ")
-        out.cells[-1] += 1
-
-
-def _events(root: Tag) -> Iterator[tuple[Tag | NavigableString, bool]]:
+def _events(root: Tag, unfolded: set[str]) -> Iterator[tuple[Tag | NavigableString, bool]]:
     """Every visible element as it opens (True) and closes, and every text, without recursion."""
     stack = [(root, iter(root.children))]
     while stack:
@@ -188,16 +133,22 @@ def _events(root: Tag) -> Iterator[tuple[Tag | NavigableString, bool]]:
         if node is None:
             yield stack.pop()[0], False
         elif isinstance(node, Tag):
-            if not _hidden(node):
+            if not _hidden(node, unfolded):
                 yield node, True
                 stack.append((node, iter(node.children)))
         elif type(node) is NavigableString:  # its subclasses are comments, scripts, declarations
             yield node, True
 
 
-def _hidden(node: Tag) -> bool:
-    if node.name in DROPPED or node.has_attr("hidden"):
+def _hidden(node: Tag, unfolded: set[str]) -> bool:
+    if node.name in DROPPED:
         return True
-    if str(node.get("aria-hidden", "")).lower() == "true":
+    if node.get("role") == "tabpanel" or node.get("id") in unfolded or node.name in ("details", "dialog"):
+        return False  # a click shows it
+    if node.has_attr("hidden") or str(node.get("aria-hidden", "")).lower() == "true":
         return True
     return bool(HIDING.search(str(node.get("style") or "")))
+
+
+def _ids(node: Tag) -> list[str]:
+    return str(node.get("aria-controls") or "").split()
