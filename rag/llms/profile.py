@@ -1,29 +1,50 @@
-"""What a model can read, and how its words are taken."""
+"""What a model can read in the time that a person waits, and how its words are taken."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from rag.llms import LLM
 
-LOCAL_CONTEXT, REMOTE_CONTEXT = 180, 2400
-LOCAL_WITHIN = 0.35
-"""A model on this machine reads 50 to 100 tokens a second: it is given no sentence this far below the best."""
-# A statement with this share of the terms of what supports it stands without a quotation. A small model's own
-# words are a worse account of a document than its sentence; the prose of a larger one reads better alone.
-LOCAL_ENOUGH, REMOTE_ENOUGH = 0.9, 0.5
+__all__ = ["LARGE", "SMALL", "HasProfile", "Profile", "profile_of"]
 
 
-def reading(llm: LLM, wished: int) -> tuple[int, float]:
-    """Tokens of passages for a model, `wished` unless that is 0, and how far below the best they may be."""
-    if wished or not is_local(llm):
-        return wished or REMOTE_CONTEXT, math.inf
-    return LOCAL_CONTEXT, LOCAL_WITHIN
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much is put before a model, in tokens, and how long it may answer.
+
+    `fact` and `longer` are for passages, by what is asked; `within` is how far below the best a sentence may be that
+    is read for a fact; `history` for the turns of a conversation that it reads to rewrite a question.
+    `reads_both`: Chinese and English equally well, so that nothing needs to be translated.
+    """
+
+    fact: int
+    longer: int
+    within: float
+    history: int
+    answer_fact: int
+    answer_longer: int
+    reads_both: bool
 
 
-def is_local(llm: LLM) -> bool:
-    return llm.id.startswith("local:")
+SMALL = Profile(fact=260, longer=560, within=1.0, history=240, answer_fact=80, answer_longer=220, reads_both=False)
+"""Up to about four billion parameters on a processor: 50 to 170 tokens are read a second."""
+LARGE = Profile(
+    fact=2400, longer=4000, within=math.inf, history=1500, answer_fact=200, answer_longer=700, reads_both=True
+)
+"""A service's model, or a large one of one's own."""
 
 
-LOCAL_HISTORY, REMOTE_HISTORY = 240, 1500
-"""Tokens of earlier turns that a model reads to rewrite a question; the oldest turns are left out first."""
+@runtime_checkable
+class HasProfile(Protocol):
+    """A model that knows what it can read; the others are taken for a service's."""
+
+    @property
+    def profile(self) -> Profile: ...
+
+
+def profile_of(llm: LLM) -> Profile:
+    """What `llm` can read."""
+    return llm.profile if isinstance(llm, HasProfile) else LARGE

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rag.retrieval._tuned import ANOTHER, NAMED, NAMES_MOST, RARE_AMONG_TITLES, SHORT_NAME
 from rag.text import normalise, split_terms, stem
-from rag.types import Chunk, Hit
+from rag.types import Chunk
 
 __all__ = ["Subject", "about_one", "literal", "named_documents"]
 
@@ -36,7 +36,7 @@ class Subject:
 
 
 def named_documents(question: str, chunks: Iterable[Chunk]) -> list[Subject]:
-    """The documents that `question` names, of those that `chunks` are from, at most NAMES_MOST, best named first."""
+    """The documents that `question` names, of those that `chunks` are from, best named first."""
     titles = {chunk.source: chunk.heading[0] for chunk in chunks if chunk.heading}
     parts = {source: [part for part in _PARTS.split(title) if _terms(part)] for source, title in titles.items()}
     frequency = Counter(term for each in parts.values() for term in {t for part in each for t in _terms(part)})
@@ -136,8 +136,3 @@ def _without(text: str, name: str) -> str:
 def literal(source: str) -> str:
     """A glob that only `source` matches."""
     return re.sub(r"([*?\[])", r"[\1]", source)
-
-
-def sources_of(hits: Sequence[Hit]) -> list[str]:
-    """The sources of `hits`, best first."""
-    return list(dict.fromkeys(hit.chunk.source for hit in hits))

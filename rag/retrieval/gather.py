@@ -1,0 +1,94 @@
+"""A question to what is read for it: the hits and passages of each thing that it asks about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from rag.embedders import Embedder
+from rag.retrieval._tuned import LONGER_HITS, NAMING_HITS, SOURCES_OF_A_SUBJECT
+from rag.retrieval.evidence import select_evidence
+from rag.retrieval.fusion import merge_rankings
+from rag.retrieval.passages import Passage
+from rag.retrieval.question import Question, read_question
+from rag.retrieval.scope import Subject, about_one, literal, named_documents
+from rag.retrieval.split import split_question
+from rag.types import Hit, Where
+
+__all__ = ["Asked", "Evidence", "ask_each", "find_hits", "read_hits"]
+
+Search = Callable[[str, int, Where | None], list[Hit]]
+"""Question, number of hits, filter → hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One thing that is asked: the question about it, and of which document where one is named.
+
+    `several`: the question names others as well, and each is answered by itself.
+    """
+
+    question: Question
+    subject: Subject | None = None
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found for one thing that is asked, and what is read of it."""
+
+    asked: Asked
+    hits: tuple[Hit, ...]
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def question(self) -> Question:
+        return self.asked.question
+
+
+def ask_each(question: Question, search: Search, where: Where | None) -> list[Asked]:
+    """The things that `question` asks about, in order: named documents each by itself, else its parts."""
+    found = search(question.text, NAMING_HITS, where)
+    named = named_documents(question.text, (hit.chunk for hit in found))
+    proper = [subject for subject in named if subject.proper]
+    if len(proper) > 1:
+        others = {subject: [other for other in proper if other is not subject] for subject in proper}
+        each = {subject: about_one(question.text, subject, rest) for subject, rest in others.items()}
+        order = sorted(proper, key=lambda subject: _place(question.text, subject))
+        return [Asked(read_question(each[s], question.kind), s, several=True) for s in order]
+    subject = (proper or named or [None])[0]
+    parts = split_question(question.text)
+    return [Asked(question if len(parts) == 1 else read_question(part), subject) for part in parts]
+
+
+def _place(text: str, subject: Subject) -> int:
+    """Where `text` names `subject`."""
+    return min((at for name in subject.names if (at := text.find(name)) >= 0), default=len(text))
+
+
+def find_hits(asked: Asked, context: Sequence[str], search: Search, top_k: int, where: Where | None) -> list[Hit]:
+    """The hits for one thing that is asked: in the documents that it names, or among all.
+
+    `context` are other wordings to be searched beside it, the turns before of a conversation.
+    """
+    k = top_k if asked.question.is_short else max(top_k, LONGER_HITS)
+    texts = list(dict.fromkeys((asked.question.text, *context)))
+    scopes: list[Where | None] = [where]
+    if asked.subject is not None:
+        base = where or Where()
+        own: list[Where | None] = [
+            replace(base, source=literal(source)) for source in asked.subject.sources[:SOURCES_OF_A_SUBJECT]
+        ]
+        # What is named by a common word of its title may be told elsewhere as well.
+        scopes = own if asked.subject.proper else [*own, where]
+    return merge_rankings([search(text, k, scope) for text in texts for scope in scopes], k)
+
+
+def read_hits(
+    asked: Asked, hits: Sequence[Hit], embedder: Embedder, budget: int, count: Callable[[str], int], within: float
+) -> Evidence:
+    """`hits` with the passages that are read of them, of at most `budget` tokens; a summary's in reading order."""
+    passages = select_evidence(hits, asked.question.text, embedder, budget, count, within)
+    if asked.question.kind == "summary":
+        passages.sort(key=lambda p: (p.chunk.source, p.chunk.position, p.start))
+    return Evidence(asked, tuple(hits), tuple(passages))
