@@ -227,7 +227,8 @@ class Answer:
     form of a follow-up question that was searched, empty where that is the question as it was asked.
     `confidence` is the probability that the documents answer, None where the model tells none. `short` is
     the answer in the fewest words, without citations and quotations; empty for a refusal, an overview of the
-    documents, and where no model wrote.
+    documents, and where no model wrote. `nearest` are, for a refusal, the sentences that come nearest to the
+    question: they do not answer it, but may show where to look.
     """
 
     question: str
@@ -241,6 +242,7 @@ class Answer:
     asked: str = ""
     confidence: float | None = None
     short: str = ""
+    nearest: tuple[Citation, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `rag ask --json` shows of it."""
@@ -251,6 +253,7 @@ class Answer:
             "short": self.short,
             "refused": self.refused,
             "citations": [citation.as_json() for citation in self.citations],
+            "nearest": [citation.as_json() for citation in self.nearest],
             "hits": [hit.as_json() for hit in self.hits],
             "model": self.model,
             "usage": asdict(self.usage),

@@ -5,14 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from rag.answering.short import number_as_in_source, short_answer
-from rag.answering.wording import in_quotes, quotation, without_markers
+from rag.answering.wording import in_quotes, without_markers
+from rag.embedders import Embedder
+from rag.grounding.ground import Statement
+from rag.retrieval.evidence import closest_sentence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
+from rag.text import language
 from rag.text.place import boxes, lines
-from rag.text.sanitise import sanitise_answer
-from rag.types import Answer, Chunk, Citation, Hit, Usage
+from rag.text.sanitise import sanitise_answer, strip_list_markup
+from rag.types import Answer, Citation, Hit, Usage
+
+NEAREST = 3
+"""Passages that are shown where a question is not answered."""
 
 
 @dataclass(slots=True)
@@ -31,58 +39,64 @@ class Draft:
     timings: dict[str, float] = field(default_factory=dict)
     confidence: float | None = None
     declined: bool = False  # the model said that nothing answers
+    claims: list[str] = field(default_factory=list)
+    nearest: list[Citation] = field(default_factory=list)
+    needs_no_documents: bool = False  # small talk: nothing to cite, and no refusal
 
     def found(self, hits: Sequence[Hit]) -> None:
         """Keep what a search found; several searches are ranked together."""
         self.timings.setdefault("search", time.perf_counter() - self.began)
         self.hits = merge_rankings([self.hits, hits], len(self.hits) + len(hits)) if self.hits else list(hits)
 
-    def cite(self, passage: Passage, start: int, end: int) -> int:
-        """The number of the citation for ``[start, end)`` of `passage`'s page, a new one where there is none."""
-        chunk = passage.chunk
-        quote = chunk.text[start - chunk.start : end - chunk.start]
-        a, b = start - chunk.start, end - chunk.start
-        new = Citation(
-            len(self.citations) + 1,
-            chunk.source,
-            quote,
-            start,
-            end,
-            chunk.page,
-            chunk.heading,
-            boxes(chunk.place, a, b),
-            lines(chunk.place, chunk.text, a, b),
-        )
+    @property
+    def language(self) -> Literal["zh", "en"]:
+        """What the person who asked reads."""
+        return language(self.question)
+
+    def cite(self, passage: Passage) -> int:
+        """The number of the citation of `passage`, a new one where there is none."""
+        new = _citation(passage, len(self.citations) + 1)
         for old in self.citations:
             if replace(new, n=old.n) == old:
                 return old.n
         self.citations.append(new)
         return new.n
 
-    def say(self, claim: str, support: Passage, enough: float) -> str:
-        """`claim` with its citation, and with the words of `support` unless it holds `enough` of them itself."""
-        n = self.cite(support, support.start, support.end)
-        quote = sanitise_answer(quotation(claim, support.text, enough), support.chunk.text)
-        beside = f" {quote}" if quote and quote not in self.text else ""
-        said = sanitise_answer(claim, support.chunk.text).rstrip("!！ ")  # "![" begins a picture in Markdown
-        return f"{said} [{n}]{beside}"
+    def say(self, claim: str, places: Sequence[Passage]) -> str:
+        """`claim` with the citations of what supports it."""
+        held = "\n".join(place.chunk.text for place in places)
+        marks = "".join(f"[{n}]" for n in dict.fromkeys(self.cite(place) for place in places))
+        said = sanitise_answer(strip_list_markup(claim), held).rstrip("!！ ")  # "![" begins a picture in Markdown
+        return f"{said} {marks}"
 
     def quote(self, passage: Passage) -> str:
         """`passage` as a quotation, with its citation."""
-        n = self.cite(passage, passage.start, passage.end)
-        return f"{in_quotes(sanitise_answer(without_markers(passage.text.strip()), passage.chunk.text))} [{n}]"
+        n = self.cite(passage)
+        words = " ".join(strip_list_markup(without_markers(passage.text.strip())).split())
+        return f"{in_quotes(sanitise_answer(words, passage.chunk.text))} [{n}]"
 
-    def in_short(self, question: str, text: str, chunk: Chunk, start: int, end: int) -> None:
-        """Keep what is said in the fewest words, numbers as the document writes them."""
-        written = number_as_in_source(text, chunk.text[start - chunk.start : end - chunk.start])
-        self.words.append(short_answer(sanitise_answer(written, chunk.text), question))
+    def keep(self, question: str, statements: Sequence[Statement]) -> None:
+        """Keep what has been said, and the first of it in the fewest words, numbers as the document writes them."""
+        self.claims += [statement.text for statement in statements]
+        if statements:
+            place = statements[0].places[0]
+            written = number_as_in_source(statements[0].text, place.text)
+            self.words.append(short_answer(sanitise_answer(written, place.chunk.text), question))
+
+    def show_nearest(self, embedder: Embedder) -> None:
+        """Keep what comes nearest to a question that is not answered: the closest sentence of the best hits."""
+        for hit in self.hits[:NEAREST]:
+            whole = Passage(hit.chunk, hit.chunk.start, hit.chunk.end)
+            best = closest_sentence([whole], self.asked or self.question, embedder)
+            if best is not None:
+                self.nearest.append(_citation(best, len(self.nearest) + 1))
 
     def finish(self) -> Answer:
         self.timings["total"] = time.perf_counter() - self.began
         return Answer(
             self.question,
             self.text,
-            not self.citations,
+            not self.citations and not self.needs_no_documents,
             tuple(self.citations),
             tuple(self.hits),
             self.model,
@@ -91,4 +105,21 @@ class Draft:
             self.asked,
             self.confidence,
             " ".join(self.words),
+            tuple(self.nearest),
         )
+
+
+def _citation(passage: Passage, n: int) -> Citation:
+    chunk = passage.chunk
+    a, b = passage.start - chunk.start, passage.end - chunk.start
+    return Citation(
+        n,
+        chunk.source,
+        passage.text,
+        passage.start,
+        passage.end,
+        chunk.page,
+        chunk.heading,
+        boxes(chunk.place, a, b),
+        lines(chunk.place, chunk.text, a, b),
+    )

@@ -6,18 +6,26 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rag.llms.prompts import render, turns
+from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.text.injection import sanitise_for_model
 from rag.types import Message
 
 
-def messages(question: str, passages: Sequence[Passage], tongue: str) -> list[Message]:
-    """What is said to the model, in the language `tongue`: rules and examples, then the passages, the question."""
-    shown = "\n".join(_shown(passages))
-    return [
-        *turns(f"answer.{tongue}"),
-        Message("user", render(f"question.{tongue}", passages=shown, question=question)),
-    ]
+def messages(evidence: Evidence, language: str) -> list[Message]:
+    """What is said to the model, in `language`: rules and examples, then the passages and the question.
+
+    A question that one sentence answers has other rules than one that needs several. Of several documents, each is
+    asked about by itself.
+    """
+    question, subject = evidence.question, evidence.asked.subject
+    shown = "\n".join(_shown(evidence.passages))
+    short = question.is_short or (question.kind == "compare" and evidence.asked.several)
+    if evidence.asked.several and subject is not None:
+        put = render(f"each.{language}", passages=shown, question=question.text, subject=subject.title)
+    else:
+        put = render(f"question.{language}", passages=shown, question=question.text)
+    return [*turns(f"{'answer' if short else 'explain'}.{language}"), Message("user", put)]
 
 
 def _shown(passages: Sequence[Passage]) -> Iterator[str]:

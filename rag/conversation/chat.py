@@ -17,7 +17,7 @@ from rag.conversation.followup import (
     swap_name,
 )
 from rag.llms import LLM
-from rag.llms.profile import LOCAL_HISTORY, REMOTE_HISTORY
+from rag.llms.profile import profile_of
 from rag.llms.prompts import render, reply
 from rag.text import language
 from rag.text.injection import sanitise_for_model
@@ -70,7 +70,7 @@ class Chat:
 def rewrite(llm: LLM, history: Sequence[Answer], question: str) -> str:
     """`question` as one that stands alone, by the model; "" where it does not keep to the conversation."""
     tongue = language(question)
-    budget = LOCAL_HISTORY if llm.id.startswith("local:") else REMOTE_HISTORY
+    budget = profile_of(llm).history
     turns = sanitise_for_model("\n".join(recent_turns(history, budget, llm.count_tokens)))
     said = [
         Message("system", render(f"rewrite.{tongue}")),

@@ -33,3 +33,11 @@ _RIVAL = 0.6
 """A hit with this share of the question's terms may answer as well: that it is near tells nothing."""
 _MOST_LEAD, _NO_RIVAL = 0.15, 0.07
 """A greater lead says no more; where no hit is a stranger to the question, it is taken for a middling one."""
+
+# A claim that joins what stands apart. Chosen by reading summaries of the sample folder.
+JOINT_TERMS = 6
+"""Terms of a claim, those of the question aside, that may be spread over several places."""
+JOINT_COVERAGE = 0.7
+"""Share of them that the places must have together."""
+JOINT_PLACES = 4
+"""Places that one claim may stand on."""

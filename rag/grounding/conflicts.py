@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rag.grounding._tuned import ALIKE, DAY
+from rag.grounding.ground import Statement
+from rag.retrieval.passages import Passage
 from rag.text import content_terms, find_numbers, language, split_sentences
 from rag.text.numbers import UNIT_WORDS, Figure, find_figures
 from rag.text.sanitise import strip_list_markup
@@ -124,33 +126,29 @@ def _years(chunk: Chunk) -> list[str]:
 
 
 def resolve_conflict(
-    question: str,
-    claim: str,
-    cited: Chunk,
-    start: int,
-    end: int,
-    hits: Sequence[Hit],
-    documents: Callable[[], Mapping[str, Document]],
-) -> list[tuple[str, Chunk, int, int]]:
-    """What is to be said where a passage supports `claim`, sentence by sentence with the place that is cited.
+    question: str, held: Statement, hits: Sequence[Hit], documents: Callable[[], Mapping[str, Document]]
+) -> list[Statement]:
+    """What is to be said where passages support `held`, statement by statement with the places that are cited.
 
     The claim alone, unless another source contradicts it: then both, the newer document first where it is
     known. Where the question names the year of one of them, that one alone.
     """
-    held = (claim, cited, start, end)
-    conflict = find_conflict(question, claim, cited, start, end, hits)
+    if len(held.places) != 1:
+        return [held]
+    cited, place = held.places[0].chunk, held.places[0]
+    conflict = find_conflict(question, held.text, cited, place.start, place.end, hits)
     if conflict is None:
         return [held]
-    place = (conflict.chunk, conflict.start, conflict.end)
-    quote = conflict.chunk.text[conflict.start - conflict.chunk.start : conflict.end - conflict.chunk.start]
+    other = Passage(conflict.chunk, conflict.start, conflict.end)
+    quoted = Statement(strip_list_markup(other.text), (other,))
     if (edition := _asked_for(question, cited, conflict.chunk)) is not None:
-        return [held] if edition is cited else [(strip_list_markup(quote), *place)]
+        return [held] if edition is cited else [quoted]
     newest = newer_edition(cited, conflict.chunk, documents())
     tongue = language(question)
     if newest is conflict.chunk:
-        older = _statement(tongue, cited, conflict.instead_of, "older")
-        return [(strip_list_markup(quote), *place), (older, cited, start, end)]
-    return [held, (_statement(tongue, conflict.chunk, conflict.figure, "older" if newest else ""), *place)]
+        return [quoted, Statement(_statement(tongue, cited, conflict.instead_of, "older"), (place,))]
+    said = _statement(tongue, conflict.chunk, conflict.figure, "older" if newest else "")
+    return [held, Statement(said, (other,))]
 
 
 _SAYS = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from rag.grounding._tuned import ON_TOPIC
 from rag.grounding.support import YEAR
+from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.text import content_terms, embedding_text, rarity, script
-from rag.types import Chunk, Hit
+from rag.types import Chunk
 
 _SEVERAL = re.compile(
     r"\b(?:and|or|both|each|between|compar\w+|differ\w*|versus|vs)\b|区别|不同|差异|差别|比较|对比|相比|分别|各自|还是",
@@ -19,27 +19,25 @@ _NAMED = re.compile(r"(\b[A-Z][A-Za-z]*|[\u4e00-\u9fff]{2})[ -]?(\d+(?:\.\d+)*)(
 _LISTED = r"\d+\s*(?:[,、/&–-]|and|or|to|和|或|至)\s*"
 
 
-def on_topic(question: str, passages: Sequence[Passage], hits: Sequence[Hit]) -> list[Passage]:
-    """Those of `passages`, excerpts of `hits`, that speak of what `question` is about.
+def on_topic(evidence: Evidence) -> list[Passage]:
+    """The passages of `evidence` that speak of what its question is about.
 
-    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk that has
-    less than ON_TOPIC of the question's terms that the best of them has, those that are rare in `hits` counting
-    more, nor by one about Tern 1 and Tern 2 where Tern 3 is asked about. A passage in another script shares no
-    terms with the question and stays; so do all where several things are asked about: each has a chunk of its own.
+    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk about Tern 1
+    and Tern 2 where Tern 3 is asked about. Of a question that one sentence answers and that names no document,
+    neither by one that has less than ON_TOPIC of the terms that the best of them has, those that are rare among
+    the hits counting more; a passage in another script shares no terms with the question and stays.
     """
-    if _SEVERAL.search(question):
-        return list(passages)
-    asked = content_terms(question)
-    held = [asked & content_terms(embedding_text(hit.chunk)) for hit in hits]
-    weights = rarity(asked, held)
-    spoken = {hit.chunk: sum(weights[term] for term in has) for hit, has in zip(hits, held, strict=True)}
-    least = ON_TOPIC * max((spoken[p.chunk] for p in passages), default=0.0)
-    return [
-        p
-        for p in passages
-        if (spoken[p.chunk] >= least or script(p.text) != script(question))
-        and not _of_another_number(question, p.chunk)
-    ]
+    question = evidence.question
+    if _SEVERAL.search(question.text):
+        return list(evidence.passages)
+    passages = [p for p in evidence.passages if not _of_another_number(question.text, p.chunk)]
+    if not question.is_short or evidence.asked.subject is not None:
+        return passages
+    held = [question.terms & content_terms(embedding_text(hit.chunk)) for hit in evidence.hits]
+    weights = rarity(question.terms, held)
+    spoken = {hit.chunk: sum(weights[t] for t in has) for hit, has in zip(evidence.hits, held, strict=True)}
+    least = ON_TOPIC * max((spoken.get(p.chunk, 0.0) for p in passages), default=0.0)
+    return [p for p in passages if spoken.get(p.chunk, 0.0) >= least or script(p.text) != question.script]
 
 
 def _of_another_number(question: str, chunk: Chunk) -> bool:

@@ -13,12 +13,15 @@ from rag.llms import Piece
 from rag.llms.local.engine import Call, Run, start
 from rag.llms.local.gguf import read_header
 from rag.llms.local.template import chatml, hide_markers, is_chatml, marker_pattern, split_at_markers
+from rag.llms.profile import LARGE, SMALL, Profile
 from rag.text.sanitise import well_formed
 from rag.types import Message, Usage
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 CONTEXT_TOKENS = 6144
 LOGPROBS = 20
+LARGE_BYTES = 3_500_000_000
+"""A file of about six billion parameters in four bits: from here on a model is read as a service's."""
 _CONTEXT_STEP = 256  # llama.cpp rounds a context up to a multiple of this
 
 
@@ -46,6 +49,7 @@ class LocalLLM:
         """
         header = read_header(path)
         self._id = f"local:{name or header.name}"
+        self._profile = SMALL if path.stat().st_size < LARGE_BYTES else LARGE
         most = min(context_tokens, header.context_tokens or context_tokens)
         self._context = max(most // _CONTEXT_STEP, 1) * _CONTEXT_STEP
         self._chatml = is_chatml(header.template, header.markers)
@@ -72,6 +76,11 @@ class LocalLLM:
     @property
     def id(self) -> str:
         return self._id
+
+    @property
+    def profile(self) -> Profile:
+        """What it can read in the time that a person waits, by its size."""
+        return self._profile
 
     @property
     def context_tokens(self) -> int:

@@ -1,0 +1,116 @@
+"""Evidence to sentences: the model speaks, and of what it says the sentences remain that a passage supports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from rag.answering._tuned import ALIKE, SURE, UNLIKELY
+from rag.answering.claims import peek, split_claims
+from rag.answering.draft import Draft
+from rag.answering.prompt import messages
+from rag.answering.translate import translate_claim
+from rag.config import Settings
+from rag.embedders import Embedder
+from rag.grounding.confidence import confidence, extract_features
+from rag.grounding.conflicts import resolve_conflict
+from rag.grounding.ground import ground_claim
+from rag.grounding.refusal import NO_ANSWER, is_refusal, refusal_probability
+from rag.grounding.topic import on_topic
+from rag.llms import LLM, Piece
+from rag.llms.profile import profile_of
+from rag.retrieval.evidence import closest_sentence
+from rag.retrieval.gather import Evidence
+from rag.retrieval.passages import Passage
+from rag.stores import Store
+from rag.text import content_terms
+
+__all__ = ["generate"]
+
+log = logging.getLogger(__name__)
+
+
+def generate(
+    draft: Draft, evidence: Evidence, llm: LLM, embedder: Embedder, store: Store, settings: Settings
+) -> Iterator[str]:
+    """What `llm` says of `evidence` and a passage supports, sentence by sentence, each with its citations.
+
+    Nothing where the documents hardly answer. Where nothing is left of what is said, and they surely do, the
+    sentence closest to the question is quoted.
+    """
+    question, profile = evidence.question, profile_of(llm)
+    most = profile.answer_fact if question.is_short else profile.answer_longer
+    said = llm.stream(messages(evidence, question.language), max_tokens=min(most, settings.answer_tokens))
+    stream, first = peek(said)
+    sure = _confidence(draft, evidence, first, embedder, store)
+    if sure is not None and sure < settings.strictness:
+        return
+    allowed = on_topic(evidence)
+    spoken = False
+    draft.declined = False  # this part of the question has not been answered yet
+    for piece in _supported(draft, evidence, allowed, stream, llm, embedder, store):
+        spoken = True
+        yield piece
+    if not spoken and not draft.declined and sure is not None and sure >= SURE:
+        if best := closest_sentence(allowed, question.text, embedder):
+            yield draft.quote(best)
+
+
+def _confidence(draft: Draft, evidence: Evidence, first: Piece, embedder: Embedder, store: Store) -> float | None:
+    """The probability that the documents answer; None for a model that does not tell how sure it is.
+
+    A question that one sentence does not answer is spread over many: that no single one is close to it says
+    nothing, and the model's own doubt decides.
+    """
+    question = evidence.question
+    doubted = refusal_probability(first.logprobs, NO_ANSWER)
+    if doubted is None:
+        return None
+    if question.is_short:
+        found = extract_features(question.text, evidence.hits, evidence.passages, embedder, store)
+        sure = confidence(found, doubted, question.script, question.language != draft.language)
+    else:
+        sure = 1 - min(1.0, doubted / UNLIKELY / 2)
+    draft.confidence = max(sure, draft.confidence or 0.0)
+    return sure
+
+
+def _supported(
+    draft: Draft,
+    evidence: Evidence,
+    allowed: Sequence[Passage],
+    stream: Iterator[Piece],
+    llm: LLM,
+    embedder: Embedder,
+    store: Store,
+) -> Iterator[str]:
+    """The sentences of the model's answer that a passage supports, until it refuses or repeats itself."""
+    question, repeated = evidence.question, 0
+    before_first = True
+    for gap, claim in split_claims(draft, stream):
+        if is_refusal(claim):
+            draft.declined = before_first
+            return
+        if _repeats(claim, draft.claims):
+            repeated += 1
+            if repeated > 1:
+                return
+            continue
+        grounded = ground_claim(claim, evidence, allowed, embedder)
+        if grounded is None:
+            log.debug("left out, since no passage says so: %s", claim)
+            continue
+        told = resolve_conflict(question.text, grounded, evidence.hits, store.documents)
+        for statement in told:
+            words = statement.text
+            if question.language != draft.language:
+                words = translate_claim(words, draft.language, llm, embedder)
+            yield f"{'' if before_first else gap or ' '}{draft.say(words, statement.places)}"
+            before_first = False
+        draft.keep(question.text, told)
+
+
+def _repeats(claim: str, before: Sequence[str]) -> bool:
+    """Whether one of the sentences `before` says `claim` already."""
+    own = content_terms(claim)
+    return any(len(own & content_terms(each)) >= ALIKE * max(len(own | content_terms(each)), 1) for each in before)

@@ -1,0 +1,88 @@
+"""A claim to the places that say it, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.embedders import Embedder
+from rag.grounding._tuned import JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS
+from rag.grounding.entailment import agrees
+from rag.grounding.support import find_support
+from rag.retrieval.gather import Evidence
+from rag.retrieval.passages import Passage
+from rag.text import content_terms, find_numbers, language, split_sentences, split_terms
+
+__all__ = ["Statement", "ground_claim"]
+
+_YES_NO = re.compile(
+    r"^\W*(?:yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?=[\s,，.。:：]|$)[\s,，.。:：]*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is said, and the places that say so."""
+
+    text: str
+    places: tuple[Passage, ...]
+
+
+def ground_claim(
+    claim: str, evidence: Evidence, passages: Sequence[Passage], embedder: Embedder
+) -> Statement | None:
+    """`claim` with the places among `passages` that say it, or None: a bare yes or no says nothing."""
+    if not content_terms(_YES_NO.sub("", claim, count=1)):
+        return None
+    question = evidence.question
+    found = find_support(claim, question.text, passages, embedder)
+    if found is not None:
+        chunk = passages[found.passage].chunk
+        place = Passage(chunk, found.start, found.end)
+        if agrees(claim, place.text, _context(place, question.text)):
+            return Statement(claim, (place,))
+    places = _joint(claim, question.text, passages)
+    text = "\n".join(place.text for place in places)
+    if places and agrees(claim, text, _context(places[0], question.text)):
+        return Statement(claim, places)
+    return None
+
+
+def _context(place: Passage, question: str) -> str:
+    """What is known besides the words of a place: what stands above it, and what was asked."""
+    return "\n".join((*place.chunk.heading, question))
+
+
+def _joint(claim: str, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The few sentences that say a long claim together, in order of reading; () where they do not.
+
+    A summary joins what stands apart. Each sentence that is taken brings words that those before it lack, and
+    every number of the claim is in one of them.
+    """
+    wanted = content_terms(claim) - content_terms(question)
+    if len(wanted) < JOINT_TERMS:
+        return ()
+    figures = find_numbers(claim) - find_numbers(question)
+    pool = [
+        Passage(p.chunk, p.start + a, p.start + b)
+        for p in passages
+        if language(p.text) == language(claim)
+        for a, b in split_sentences(p.text)
+    ]
+    held = [(set(split_terms(p.text)) & wanted, find_numbers(p.text) & figures) for p in pool]
+    chosen: list[int] = []
+    terms: set[str] = set()
+    numbers: set[str] = set()
+    for _ in range(JOINT_PLACES):
+        gains = [len(t - terms) + 3 * len(n - numbers) for t, n in held]
+        best = max(range(len(pool)), key=gains.__getitem__, default=-1)
+        if best < 0 or gains[best] < 2:
+            break
+        chosen.append(best)
+        terms |= held[best][0]
+        numbers |= held[best][1]
+    if len(terms) < JOINT_COVERAGE * len(wanted) or figures - numbers:
+        return ()
+    return tuple(pool[i] for i in sorted(chosen))
