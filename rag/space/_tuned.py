@@ -14,3 +14,7 @@ LEAST_TOPIC = 0.002
 """Of all points: a smaller community is no topic."""
 DEEPER = 120
 """Points from which on a topic is looked at for topics inside it."""
+REGULAR = 30.0
+"""C of the logistic regression: vectors of unit length want more than scikit-learn's 1."""
+SHARPNESS = 20.0
+"""What a difference of cosines counts when labels are told by their names alone."""

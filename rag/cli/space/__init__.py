@@ -5,10 +5,11 @@ In: an index, texts, tables of labels. Out: lists, tables and pictures, or JSON.
 
 from __future__ import annotations
 
+from rag.cli.space.classify import classify
 from rag.cli.space.duplicates import duplicates
 from rag.cli.space.similar import similar
 from rag.cli.space.topics import topics
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = (similar, duplicates, topics)
+COMMANDS = (similar, duplicates, topics, classify)
