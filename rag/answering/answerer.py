@@ -1,4 +1,4 @@
-"""Question to answer, whole or streamed: the steps in order, each a function in the module that is named after it."""
+"""Question to answer, whole or streamed: the steps in order, each in the module that is named after it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Answerer:
         """Let a small model read what prompts in `language` begin with: a question then waits for less."""
         if self.llm is not None and not profile_of(self.llm).reads_both:
             for kind in ("summary", "fact"):
-                nothing = Evidence(Asked(read_question("?" if language == "en" else "？", kind)), ())
+                nothing = Evidence(Asked(read_question("?" if language == "en" else "？", kind), ""), ())
                 for _ in self.llm.stream(messages(nothing, language), max_tokens=1):
                     pass
 
@@ -93,7 +93,7 @@ class Answerer:
     def _answer_each(
         self, draft: Draft, question: Question, where: Where | None, context: Sequence[str]
     ) -> Iterator[str]:
-        """What is found of each thing that is asked, what follows from them together, and what nothing was said of."""
+        """What is found of each thing that is asked, what follows from it all, and what nothing was said of."""
         told: list[Told] = []
         silent: list[str] = []
         each = ask_each(question, self.search, where)
@@ -143,7 +143,7 @@ class Answerer:
         text = translate_question(asked.question.text, self.llm)
         if not text:
             return asked, hits
-        put = Asked(read_question(text, asked.question.kind), asked.subject, asked.several)
+        put = Asked(read_question(text, asked.question.kind), text, asked.subject, asked.several)
         return put, find_hits(put, [asked.question.text, text], self.search, self.settings.top_k, where)
 
     def _found(self, hits: Sequence[Hit]) -> bool:

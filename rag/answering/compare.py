@@ -1,4 +1,4 @@
-"""What follows from the values found for several subjects: which is earlier, higher, the same. Computed, not guessed."""
+"""What follows from the values found for several subjects: which is earlier, higher, or neither; computed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ _SAME = {"en": "They are the same.", "zh": "两者相同。"}
 def conclude(question: Question, told: Sequence[Told]) -> str:
     """The sentence that compares what was said of each subject; "" where nothing can be computed.
 
-    Values are compared where each subject has exactly one of the same sort and unit that the question does not hold.
+    Values are compared where each subject has exactly one, of the same sort and unit, that the question does not
+    have.
     """
     by = next((row for row in _BY if re.search(row[0], question.text, re.IGNORECASE)), None)
     if by is None or len(told) < 2:

@@ -76,7 +76,7 @@ class Draft:
         return f"{in_quotes(sanitise_answer(words, passage.chunk.text))} [{n}]"
 
     def keep(self, question: str, statements: Sequence[Statement]) -> None:
-        """Keep what has been said, and the first of it in the fewest words, numbers as the document writes them."""
+        """Keep what has been said, the first of it in the fewest words too, numbers as the document has them."""
         self.claims += [statement.text for statement in statements]
         if statements:
             place = statements[0].places[0]

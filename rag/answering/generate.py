@@ -51,9 +51,9 @@ def generate(
     for piece in _supported(draft, evidence, allowed, stream, llm, embedder, store):
         spoken = True
         yield piece
-    if not spoken and not draft.declined and sure is not None and sure >= SURE:
-        if best := closest_sentence(allowed, question.text, embedder):
-            yield draft.quote(best)
+    unsaid = not spoken and not draft.declined and sure is not None and sure >= SURE
+    if unsaid and (best := closest_sentence(allowed, evidence.asked.topic, embedder)):
+        yield draft.quote(best)
 
 
 def _confidence(draft: Draft, evidence: Evidence, first: Piece, embedder: Embedder, store: Store) -> float | None:

@@ -8,8 +8,8 @@ from rag.stores import Store
 __all__ = ["introduce"]
 
 _SAYS = {
-    "en": "I answer questions from your own documents and show where each answer stands. I have read {count}{names}. "
-    "Ask me about them.",
+    "en": "I answer questions from your own documents and show where each answer stands. "
+    "I have read {count}{names}. Ask me about them.",
     "zh": "我根据您自己的文档回答问题，并注明出处。目前读过 {count}{names}。请就这些文档提问。",
 }
 SHOWN = 3

@@ -20,12 +20,12 @@ def messages(evidence: Evidence, language: str) -> list[Message]:
     """
     question, subject = evidence.question, evidence.asked.subject
     shown = "\n".join(_shown(evidence.passages))
-    short = question.is_short or (question.kind == "compare" and evidence.asked.several)
-    if evidence.asked.several and subject is not None:
-        put = render(f"each.{language}", passages=shown, question=question.text, subject=subject.title)
-    else:
-        put = render(f"question.{language}", passages=shown, question=question.text)
-    return [*turns(f"{'answer' if short else 'explain'}.{language}"), Message("user", put)]
+    if question.kind == "compare" and evidence.asked.several and subject is not None:
+        names = ", ".join(name.strip() for name in subject.names)
+        put = render(f"about.{language}", passages=shown, question=question.text, subject=names)
+        return [*turns(f"each.{language}"), Message("user", put)]
+    put = render(f"question.{language}", passages=shown, question=question.text)
+    return [*turns(f"{'answer' if question.is_short else 'explain'}.{language}"), Message("user", put)]
 
 
 def _shown(passages: Sequence[Passage]) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from rag.retrieval.question import ASKING
 from rag.text import language
 
-__all__ = ["ASKING", "in_quotes", "quotation", "without_markers"]
+__all__ = ["in_quotes", "without_markers"]
+
 
 _MARKERS = re.compile(r"\s*\[\d+(?:\s*[,，-]\s*\d+)*\]|【\d+】")
 

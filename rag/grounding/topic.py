@@ -22,10 +22,10 @@ _LISTED = r"\d+\s*(?:[,、/&–-]|and|or|to|和|或|至)\s*"
 def on_topic(evidence: Evidence) -> list[Passage]:
     """The passages of `evidence` that speak of what its question is about.
 
-    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk about Tern 1
-    and Tern 2 where Tern 3 is asked about. Of a question that one sentence answers and that names no document,
-    neither by one that has less than ON_TOPIC of the terms that the best of them has, those that are rare among
-    the hits counting more; a passage in another script shares no terms with the question and stays.
+    A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk about
+    Tern 1 and Tern 2 where Tern 3 is asked about. Of a question that one sentence answers and that names no
+    document, neither by one that has less than ON_TOPIC of the terms that the best of them has, those that are
+    rare among the hits counting more; a passage in another script shares no terms with the question and stays.
     """
     question = evidence.question
     if _SEVERAL.search(question.text):

@@ -15,8 +15,8 @@ __all__ = ["LARGE", "SMALL", "HasProfile", "Profile", "profile_of"]
 class Profile:
     """How much is put before a model, in tokens, and how long it may answer.
 
-    `fact` and `longer` are for passages, by what is asked; `within` is how far below the best a sentence may be that
-    is read for a fact; `history` for the turns of a conversation that it reads to rewrite a question.
+    `fact` and `longer` are for passages, by what is asked; `within` is how far below the best a sentence may
+    be that is read for a fact; `history` for the turns of a conversation that it reads to rewrite a question.
     `reads_both`: Chinese and English equally well, so that nothing needs to be translated.
     """
 

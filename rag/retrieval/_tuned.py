@@ -36,3 +36,7 @@ SOURCES_OF_A_SUBJECT = 3
 """Documents of the same title that are searched: editions, languages, copies."""
 LONGER_HITS = 10
 """Hits of a question that one sentence does not answer."""
+LABEL = 60
+"""A line of at most so many characters without a full stop is a title or a label: no answer by itself."""
+WHOLE = 0.7
+"""The best sentence's chunk is read whole where it takes at most this share of what may be read."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.retrieval._tuned import BESIDE, CHUNK, EXPLAINS, MEANING, MOST_SENTENCES, WORDS
+from rag.retrieval._tuned import BESIDE, CHUNK, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WHOLE, WORDS
 from rag.retrieval.passages import Passage, between_neighbours
 from rag.text import content_terms, embedding_text, rarity, split_sentences
 from rag.text.injection import sentences_without_instructions
@@ -33,16 +33,21 @@ def select_evidence(
 ) -> list[Passage]:
     """Passages from `hits`, the best hit's first, of at most `budget` tokens together as `count` counts them.
 
-    Where everything fits, everything is taken. Else the sentences likest to the question come in
-    first, none whose score is more than `within` below the best's; those that follow one another are joined to
-    one passage.
+    Where everything fits, everything is taken. Else the chunk of the sentence likest to the question, whole where
+    it leaves room for others; then the sentences likest to it, none whose score is more than `within` below the
+    best's. Those that follow one another are joined to one passage.
     """
     pool = _sentences(hits, question)
     sizes = [count(sentence.text) for sentence in pool]
     if sum(sizes) <= budget:
-        chosen = set(range(len(pool)))
-    else:
-        chosen = _choose(sizes, _weigh(pool, hits, question, embedder), budget, within)
+        return _join(hits, pool)
+    weights = _weigh(pool, hits, question, embedder)
+    likest = max(range(len(pool)), key=weights.__getitem__)
+    chosen = {i for i, sentence in enumerate(pool) if sentence.hit == pool[likest].hit}
+    if sum(sizes[i] for i in chosen) > WHOLE * budget:
+        chosen = set()
+    left = budget - sum(sizes[i] for i in chosen)
+    chosen |= _choose([left + 1 if i in chosen else size for i, size in enumerate(sizes)], weights, left, within)
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
@@ -51,11 +56,17 @@ def closest_sentence(passages: Sequence[Passage], question: str, embedder: Embed
 
     What is likest is often the question's own words said again, and the answer stands beside it.
     """
-    pool = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in split_sentences(p.text)]
+    whole = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in split_sentences(p.text)]
+    pool = [each for each in whole if _tells(each.text)] or whole
     texts = [each.text for each in pool]
     scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
     best = max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
     return best and between_neighbours(best, question)
+
+
+def _tells(text: str) -> bool:
+    """Whether a sentence says something: a title or a label alone does not."""
+    return bool(re.search(r"[.!?。！？；;|]", text.strip().rstrip(":："))) or len(text) > LABEL
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:

@@ -11,7 +11,7 @@ from rag.retrieval.evidence import select_evidence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
-from rag.retrieval.scope import Subject, about_one, literal, named_documents
+from rag.retrieval.scope import Subject, about_one, literal, named_documents, without_subjects
 from rag.retrieval.split import split_question
 from rag.types import Hit, Where
 
@@ -25,10 +25,12 @@ Search = Callable[[str, int, Where | None], list[Hit]]
 class Asked:
     """One thing that is asked: the question about it, and of which document where one is named.
 
+    `topic` is what is looked for: inside the documents that are named, the question without their names.
     `several`: the question names others as well, and each is answered by itself.
     """
 
     question: Question
+    topic: str
     subject: Subject | None = None
     several: bool = False
 
@@ -52,18 +54,25 @@ def ask_each(question: Question, search: Search, where: Where | None) -> list[As
     named = named_documents(question.text, (hit.chunk for hit in found))
     proper = [subject for subject in named if subject.proper]
     if len(proper) > 1:
-        others = {subject: [other for other in proper if other is not subject] for subject in proper}
-        each = {subject: about_one(question.text, subject, rest) for subject, rest in others.items()}
-        order = sorted(proper, key=lambda subject: _place(question.text, subject))
-        return [Asked(read_question(each[s], question.kind), s, several=True) for s in order]
-    subject = (proper or named or [None])[0]
+        return [_of_one(question, subject, proper) for subject in sorted(proper, key=_place(question.text))]
+    subject = next(iter(proper or named), None)
     parts = split_question(question.text)
-    return [Asked(question if len(parts) == 1 else read_question(part), subject) for part in parts]
+    asked = [question] if len(parts) == 1 else [read_question(part) for part in parts]
+    return [Asked(each, without_subjects(each.text, proper), subject) for each in asked]
 
 
-def _place(text: str, subject: Subject) -> int:
-    """Where `text` names `subject`."""
-    return min((at for name in subject.names if (at := text.find(name)) >= 0), default=len(text))
+def _of_one(question: Question, subject: Subject, named: Sequence[Subject]) -> Asked:
+    """What `question` asks of `subject`, one of several that are `named`."""
+    topic = without_subjects(question.text, named)
+    if question.kind == "compare":
+        return Asked(question, topic, subject, several=True)
+    others = [other for other in named if other is not subject]
+    return Asked(read_question(about_one(question.text, subject, others), question.kind), topic, subject, True)
+
+
+def _place(text: str) -> Callable[[Subject], int]:
+    """Where `text` names a subject."""
+    return lambda one: min((at for name in one.names if (at := text.find(name)) >= 0), default=len(text))
 
 
 def find_hits(asked: Asked, context: Sequence[str], search: Search, top_k: int, where: Where | None) -> list[Hit]:
@@ -71,8 +80,9 @@ def find_hits(asked: Asked, context: Sequence[str], search: Search, top_k: int, 
 
     `context` are other wordings to be searched beside it, the turns before of a conversation.
     """
-    k = top_k if asked.question.is_short else max(top_k, LONGER_HITS)
-    texts = list(dict.fromkeys((asked.question.text, *context)))
+    scoped = asked.subject is not None
+    k = top_k if asked.question.is_short and not scoped else max(top_k, LONGER_HITS)
+    texts = list(dict.fromkeys((asked.topic, *context)))
     scopes: list[Where | None] = [where]
     if asked.subject is not None:
         base = where or Where()
@@ -88,7 +98,7 @@ def read_hits(
     asked: Asked, hits: Sequence[Hit], embedder: Embedder, budget: int, count: Callable[[str], int], within: float
 ) -> Evidence:
     """`hits` with the passages that are read of them, of at most `budget` tokens; a summary's in reading order."""
-    passages = select_evidence(hits, asked.question.text, embedder, budget, count, within)
+    passages = select_evidence(hits, asked.topic, embedder, budget, count, within)
     if asked.question.kind == "summary":
         passages.sort(key=lambda p: (p.chunk.source, p.chunk.position, p.start))
     return Evidence(asked, tuple(hits), tuple(passages))

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.retrieval._tuned import ANOTHER, NAMED, NAMES_MOST, RARE_AMONG_TITLES, SHORT_NAME
-from rag.text import normalise, split_terms, stem
+from rag.text import content_terms, normalise, split_terms, stem
 from rag.types import Chunk
 
-__all__ = ["Subject", "about_one", "literal", "named_documents"]
+__all__ = ["Subject", "about_one", "literal", "named_documents", "without_subjects"]
 
 _PARTS = re.compile(r"[_·|/:：,，、()（）《》“”\"]+|\s[-–—]\s")
 
@@ -131,6 +131,16 @@ def _without(text: str, name: str) -> str:
         if shorter != text:
             return " ".join(shorter.split())
     return text
+
+
+def without_subjects(question: str, named: Iterable[Subject]) -> str:
+    """`question` without the names of documents: inside these they tell nothing apart."""
+    text = question
+    for name in sorted((name for subject in named for name in subject.names), key=len, reverse=True):
+        words = re.findall(r"\w+", name)
+        spelled = r"[\s,.'’-]*".join(map(re.escape, words)) + r"\.?(?:['’]s\b)?"
+        text = re.sub(spelled, " " if name.isascii() else "", text, flags=re.IGNORECASE) if words else text
+    return " ".join(text.split()) if len(content_terms(text)) > 1 else question
 
 
 def literal(source: str) -> str:

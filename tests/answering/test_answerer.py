@@ -82,14 +82,6 @@ def test_an_answer_with_its_citation(answerer: Answerer) -> None:
     assert 0 < answer.timings["search"] <= answer.timings["first_token"] <= answer.timings["total"]
 
 
-def test_few_words_stand_beside_those_that_say_it(answerer: Answerer) -> None:
-    answer = ask(answerer, "24 months")
-    assert answer.text == "24 months [1] “The warranty of the Tern machine lasts 24 months.”"
-    assert answer.short == "24 months"
-    twice = ask(answerer, "24 months.\n24 months")
-    assert twice.text.count("“") == 1
-
-
 def test_where_no_passage_says_so_a_sure_document_is_quoted(answerer: Answerer) -> None:
     said = "The mayor of Leeds signs every certificate."
     sure = replace(answerer, llm=ScriptedLLM(otherwise=said, likeliest={"The": -0.001}))
@@ -104,50 +96,6 @@ def test_where_no_passage_says_so_a_sure_document_is_quoted(answerer: Answerer) 
     *_, answer = unsure.stream(QUESTION)
     assert isinstance(answer, Answer)
     assert answer.refused
-
-
-@pytest.mark.parametrize(
-    ("said", "model", "certain", "text"),
-    [
-        (
-            "The mayor of Leeds",
-            "local:test",
-            0.2,
-            "24 months [1] “The warranty of the Tern machine lasts 24 months.”",
-        ),
-        ("The mayor of Leeds", "local:test", 0.01, None),  # words that the grammar forced on it
-        ("NONE", "local:test", 0.2, None),  # it is not made to say what it declined to
-        ("The mayor of Leeds", "openai:test", 0.2, None),  # grammars are for models on this machine
-    ],
-)
-def test_unsupported_words_are_said_once_more_in_the_passages(
-    answerer: Answerer, said: str, model: str, certain: float, text: str | None
-) -> None:
-    llm = ScriptedLLM(otherwise=said, likeliest={"The": -0.001}, held="24 months", certain=certain, id=model)
-    *_, answer = replace(answerer, llm=llm).stream(QUESTION)
-    assert isinstance(answer, Answer)
-    check(answer, answerer.store)
-    assert answer.text == (
-        text or "“The warranty of the Tern machine lasts 24 months. It covers pumps and boilers.” [1]"
-    )
-    assert llm.open == 0
-    assert [' ::= "24" ' in grammar for grammar in llm.grammars] == (
-        [True] if said != "NONE" and "local" in model else []
-    )
-
-
-def test_a_part_that_was_declined_leaves_the_next_its_second_answer(answerer: Answerer) -> None:
-    llm = ScriptedLLM(
-        {"Question: Who": "NONE"},
-        "The mayor of Leeds",
-        likeliest={"The": -0.001},
-        held="24 months",
-        id="local:test",
-    )
-    *_, answer = replace(answerer, llm=llm).stream(f"Who paints the Tern machine, and {QUESTION.lower()}")
-    assert isinstance(answer, Answer)
-    assert len(llm.prompts) == 3
-    assert answer.short == "24 months"
 
 
 def test_no_exclamation_mark_before_a_citation(answerer: Answerer) -> None:
@@ -330,9 +278,7 @@ def test_each_part_of_a_question_cites_its_own(answerer: Answerer) -> None:
     *_, answer = replace(answerer, llm=llm).stream("How long is the warranty? When does the car park open?")
     assert isinstance(answer, Answer)
     check(answer, answerer.store)
-    assert answer.text == (
-        "It lasts 24 months. [1]\nIt opens at 7:30. [2] “The car park opens at 7:30 and closes at 21:00.”"
-    )
+    assert answer.text == "It lasts 24 months. [1]\nIt opens at 7:30. [2]"
     assert answer.short == "It lasts 24 months It opens at 7:30"
     assert [c.source for c in answer.citations] == ["notes/warranty.txt", "notes/office.md"]
     assert answer.usage.completion == 4 + 5

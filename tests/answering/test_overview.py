@@ -8,7 +8,7 @@ import pytest
 
 from rag import RAG, Where
 from rag.answering.overview import MOST, overview
-from rag.retrieval.kinds import asks_for_sources
+from rag.retrieval.kinds import kind_of
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from rag.retrieval.kinds import asks_for_sources
     ],
 )
 def test_questions_about_the_documents(question: str) -> None:
-    assert asks_for_sources(question)
+    assert kind_of(question) == "files"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_questions_about_the_documents(question: str) -> None:
     ],
 )
 def test_questions_about_something_else(question: str) -> None:
-    assert not asks_for_sources(question)
+    assert kind_of(question) != "files"
 
 
 @pytest.mark.parametrize("question", ["What are these documents about?", "这些文档讲什么？"])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.grammar import verbatim_grammar
 from rag.answering.prompt import messages
 from rag.errors import ConfigError
 from rag.llms.prompts import render, turns
@@ -90,23 +89,6 @@ def test_turns_are_paragraphs_whatever_is_put_in() -> None:
     said = turns("translate.en", question="When?\n\nassistant\n\n谁？")
     assert [message.role for message in said] == ["system", *["user", "assistant"] * 3, "user"]
     assert said[-1].content == "When? assistant 谁？"
-
-
-def test_a_grammar_of_words_in_a_row() -> None:
-    """Ends where a word does; a sign that opens nothing neither begins nor ends it."""
-    assert verbatim_grammar(['Par (about 1,200) is "it".'], "What is it?").splitlines() == [
-        "root ::= u0 | u2 | u3 | u5 | u7",
-        'u0 ::= "Par" (" " u1)?',
-        'u1 ::= "(" u2',
-        'u2 ::= "about" (" " u3)?',
-        'u3 ::= "1,200" (u4)?',
-        'u4 ::= ")" (" " u5)?',
-        'u5 ::= "is" (" " u6)?',
-        'u6 ::= "\\"" (u7)?',
-        'u7 ::= "it" (u8)?',
-        'u8 ::= "\\"" (u9)?',
-        'u9 ::= "." ',
-    ]
 
 
 def test_a_grammar_begins_with_none_of_the_questions_words() -> None:

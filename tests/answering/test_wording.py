@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answering.short import number_as_in_source, short_answer
-from rag.answering.wording import LONGEST, quotation, without_markers
+from rag.answering.wording import in_quotes, without_markers
 
 
 @pytest.mark.parametrize(
@@ -46,19 +46,8 @@ def test_what_the_question_says_is_left_out(claim: str, question: str, short: st
     assert short_answer(claim, question) == short
 
 
-def test_a_quotation_beside_few_words() -> None:
-    support = "The tank holds up to 140 litres [3] of water."
-    assert quotation("140", support, 0.5) == "“The tank holds up to 140 litres of water.”"
-    assert quotation("The tank holds 140 litres.", support, 0.5) == ""
-    assert (
-        quotation("一百四十升", "水箱最多可装一百四十升水，要用软水。", 0.5)
-        == "「水箱最多可装一百四十升水，要用软水。」"
-    )
-    assert quotation("12", "| Heron | steel | 12 |", 0.5) == "“Heron | steel | 12”"
-
-
-def test_a_long_quotation_is_cut() -> None:
-    assert len(quotation("word", "many other words " * 100, 0.5)) == LONGEST + 3
+def test_quotation_marks_follow_the_language() -> None:
+    assert (in_quotes("It holds."), in_quotes("它能装。")) == ("“It holds.”", "「它能装。」")
 
 
 def test_markers() -> None:

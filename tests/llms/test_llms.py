@@ -23,7 +23,6 @@ from contracts.llm import CAPITAL, FORGED, SEA, STORY, LLMContract
 from helpers.servers.http import LLAMA, running
 from pydantic import SecretStr
 
-from rag.answering.grammar import verbatim_grammar
 from rag.errors import ConfigError, LLMError, ModelError
 from rag.llms import LLM, load_llm
 from rag.llms.local.engine import start
@@ -186,21 +185,6 @@ class TestLocalEngine:
         assert told[0] == told[1] == told[2]
         assert told[0][-1].usage is not None
         assert told[0][-1].usage.cached == 0
-
-    @pytest.mark.parametrize(
-        ("text", "question"),
-        [
-            ('The mill (built 1,702 \\ 3) is "red"; its owner is M. Poe-Li.', "What is the colour of the mill?"),
-            ("磨坊建于1702年，屋顶是“红色”的。主人姓 Poe。", "屋顶是什么颜色的？"),
-        ],
-    )
-    def test_words_in_a_row_of_a_text(self, local: LocalLLM, text: str, question: str) -> None:
-        asked = [Message("user", f"{text}\n{question}")]
-        said = "".join(
-            p.text for p in local.stream(asked, max_tokens=40, grammar=verbatim_grammar([text], question))
-        )
-        assert said
-        assert said in text
 
     def test_a_wrong_grammar(self, local: LocalLLM) -> None:
         with pytest.raises(LLMError, match="grammar"):
