@@ -18,8 +18,8 @@ ADDS = 0.1
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
 
-# Documents that a question names. Chosen on questions over the reports of RAGEval's DRAGONBall, English; its Chinese
-# questions were left out.
+# Documents that a question names. Chosen on questions over the reports of RAGEval's DRAGONBall, English;
+# its Chinese questions were left out.
 NAMED = 0.75
 """A title's part is named where the question has this share of it, words that many titles have counting less."""
 SHORT_NAME = 4
