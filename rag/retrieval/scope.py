@@ -36,7 +36,7 @@ class Subject:
 
 
 def named_documents(question: str, chunks: Iterable[Chunk]) -> list[Subject]:
-    """The documents that `question` names, of those that `chunks` are from, best named first."""
+    """The documents that `question` names, of those that `chunks` are from: at most NAMES_MOST, the best first."""
     titles = {chunk.source: chunk.heading[0] for chunk in chunks if chunk.heading}
     parts = {source: [part for part in _PARTS.split(title) if _terms(part)] for source, title in titles.items()}
     frequency = Counter(term for each in parts.values() for term in {t for part in each for t in _terms(part)})

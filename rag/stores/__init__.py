@@ -16,24 +16,24 @@ __all__ = ["CanDump", "HasStatistics", "KnowsScripts", "Store", "TakesParts", "W
 
 
 class Writer(Protocol):
-    """The one writer of an index. What is not committed when it closes is gone."""
+    """The only writer of an index. Changes that are not committed when it closes are lost."""
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`."""
+        """Add `document`, replacing an earlier one of the same source. Rows of `vectors` match `chunks`."""
         ...
 
     def remove(self, sources: Iterable[str]) -> int:
-        """Take these sources out; how many there were."""
+        """Remove these sources; returns how many of them were there."""
         ...
 
     def commit(self) -> None:
-        """Make everything since the last commit visible to readers, in one step that survives a power cut."""
+        """Make all changes since the last commit visible to readers, in one step that survives a power cut."""
         ...
 
 
 @runtime_checkable
 class Store(Protocol):
-    """An index: readable by many at once. `tests/contracts/store.py` is its contract."""
+    """An index, read by many threads and processes at once. `tests/contracts/store.py` tests what it must do."""
 
     @property
     def url(self) -> str: ...
@@ -53,13 +53,13 @@ class Store(Protocol):
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks with the best BM25 for `terms` (as `rag.text.search_terms` gives them), best first.
 
-        The score is a share, in [0, 1], of the most that BM25 could give for these terms, those that
-        no chunk holds included: it says how much of the question is there, whatever the index.
+        The score is BM25 divided by the most that it could be for these terms, including those that no chunk
+        contains: a share of the question in [0, 1], comparable between indexes.
         """
         ...
 
     def rarities(self, terms: Sequence[str]) -> list[float]:
-        """How rare each term is among the chunks, in (0, 1]: its idf as a share of that of a term in none."""
+        """How rare each term is, in (0, 1]: its idf divided by the idf of a term that no chunk contains."""
         ...
 
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
@@ -67,7 +67,7 @@ class Store(Protocol):
         ...
 
     def write(self, manifest: Manifest) -> AbstractContextManager[Writer]:
-        """Become the writer. Raises IndexLocked, or EmbedderMismatch where the index has another manifest."""
+        """The writer of the index. Raises IndexLocked, or EmbedderMismatch if the index has another manifest."""
         ...
 
     def close(self) -> None: ...
@@ -87,7 +87,7 @@ class CanDump(Protocol):
     """A store from which an index can be copied."""
 
     def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
-        """A document with its chunks, in order, and their vectors. Raises StoreError where it is not there."""
+        """A document with its chunks, in order, and their vectors. Raises StoreError if it is not there."""
         ...
 
 
@@ -108,9 +108,9 @@ class HasStatistics(Protocol):
 
 
 def open_store(url: str) -> Store:  # noqa: PLR0911
-    """The store at `url`: "faiss:FOLDER" or a server's ("qdrant://host/name"); `write` makes it, not opening.
+    """The store at `url`: "faiss:FOLDER", or "qdrant://host/name" and others. Only `write` creates an index.
 
-    Raises ConfigError for an unknown scheme, MissingExtra where its client is not installed.
+    Raises ConfigError for an unknown scheme, MissingExtra if its client is not installed.
     """
     scheme, _, rest = url.partition(":")
     match scheme:

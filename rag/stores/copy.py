@@ -1,4 +1,4 @@
-"""An index from one engine to another, without embedding again; and whether both then find the same."""
+"""Copy an index from one engine to another without embedding again, and compare searches on both."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rag.types import Chunk, Document, Manifest, Scored, Vector
 __all__ = ["Copied", "copy"]
 
 BATCH = 1000
-"""Chunks that are written in one commit."""
+"""Chunks written in one commit."""
 
-_SEEN = 10  # hits of a search that are compared
-_NEAR = 0.002  # what two scores of one chunk may differ by: one of the stores may keep float16
-_FOUND = 0.9  # of the source's nearest, in the mean, a target that searches approximately must find
+_SEEN = 10  # hits of a search to compare
+_NEAR = 0.002  # allowed difference between two scores of one chunk: a store may keep float16
+_FOUND = 0.9  # mean share of the source's nearest chunks that an approximate search of the target must find
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What became of a copy: documents and chunks that are there now, and searches that were compared.
+    """The result of a copy: documents and chunks in the target, and the number of searches compared.
 
-    `already` of the documents were there before; `dense` is the mean share of the
-    source's nearest chunks that the target finds too.
+    `already` documents were there before; `dense` is the mean share of the source's nearest chunks that the
+    target finds too.
     """
 
     documents: int
@@ -42,9 +42,9 @@ def copy(
 ) -> Copied:
     """Make `target`, new or begun by an earlier copy, the same index as `source`; then compare `sample` searches.
 
-    `progress` is told the documents done, of all. A copy that was broken off goes on where it committed
-    last. Raises IndexMissing, EmbedderMismatch, IndexLocked, and StoreError where `source` cannot be
-    read out, `target` holds other documents, or they do not find the same.
+    `progress` is called with the documents done and all. An interrupted copy continues after its last commit.
+    Raises IndexMissing, EmbedderMismatch, IndexLocked, and StoreError if `source` cannot give its vectors,
+    `target` contains other documents, or the searches differ.
     """
     if not isinstance(source, CanDump):
         raise StoreError(f"the vectors of {source.url} cannot be read out: ingest the documents again instead")
@@ -65,7 +65,7 @@ def _fill(
     wanted: Mapping[str, Document],
     progress: Callable[[int, int], None] | None,
 ) -> int:
-    """Write what `target` lacks; how many documents it had."""
+    """Write the documents that `target` lacks; returns how many it had."""
     with target.write(manifest) as writer:
         there = target.documents()
         if strangers := sorted(set(there) - set(wanted)):
@@ -95,13 +95,13 @@ def _check_documents(wanted: Mapping[str, Document], target: Store) -> None:
 
 
 def _spread(documents: Sequence[Document], n: int) -> list[str]:
-    """Up to `n` sources with chunks, evenly from all."""
+    """Up to `n` sources with chunks, evenly spread over all."""
     full = [document.source for document in documents if document.chunks]
     return [full[i * len(full) // min(n, len(full))] for i in range(min(n, len(full)))] if full else []
 
 
 def _compare(source: Store, target: Store, names: Sequence[str]) -> tuple[int, float]:
-    """How many searches were compared, and the mean share of the nearest that both find. Raises StoreError."""
+    """The number of searches compared, and the mean share of nearest chunks found by both. Raises StoreError."""
     shares: list[float] = []
     for name in names:
         _, chunks, vectors = source.rows(name)  # type: ignore[attr-defined]
@@ -130,7 +130,7 @@ def _check_lexical(source: Store, target: Store, chunk: Chunk) -> None:
 
 
 def _share(source: Store, target: Store, query: Vector) -> float:
-    """The share of the nearest chunks of `source` that `target` has among its own; ties count as found."""
+    """The share of the nearest chunks of `source` that `target` finds too; ties count as found."""
     before = _places(source, source.dense(query, _SEEN))
     hits = target.dense(query, _SEEN)
     after = _places(target, hits)
@@ -140,6 +140,6 @@ def _share(source: Store, target: Store, query: Vector) -> float:
 
 
 def _places(store: Store, hits: Sequence[Scored]) -> dict[tuple[str, int], float]:
-    """Scores by source and position, which name a chunk in any store."""
+    """Scores by (source, position), which identify a chunk in any store."""
     chunks = store.chunks([hit.id for hit in hits])
     return {(chunk.source, chunk.position): hit.score for chunk, hit in zip(chunks, hits, strict=True)}

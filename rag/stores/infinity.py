@@ -1,9 +1,9 @@
 """An index in Infinity, which runs inside this process on a folder: a table of chunks and one of records.
 
-`chunks` has a row for each chunk with a dense and a sparse vector, the latter of hashes and saturated
-counts as in `rag.stores.milvus`; both are compared one by one, so a search is exact. Infinity has no
-primary key and lets several processes ruin one folder: rows are written once, the state is updated in
-place, and a lock lets one process in at a time. It knows one folder in a process.
+`chunks` has a row for each chunk with a dense and a sparse vector, the latter of term hashes and saturated
+counts as in `rag.stores.milvus`. Search compares all vectors, so it is exact. Infinity has no primary key,
+and several processes can damage one folder: so rows are written once, the state is updated in place, and a
+lock lets only one process in. A process can have one folder open.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ try:
     import infinity_embedded
     from infinity_embedded.common import InfinityException, SparseVector
 except ImportError as error:
-    # It pins NumPy 1.26 and others that go with nothing of ours, so the extra has all but itself.
+    # It pins NumPy 1.26 and other old versions, so the extra contains everything except the package itself.
     raise MissingExtra(
         "a store in Infinity",
         "infinity-embedded-sdk",
@@ -42,7 +42,7 @@ except ImportError as error:
 
 _CHUNKS, _RECORDS = "chunks", "records"
 _HASHES = 2**32
-_MOST_RANGES = 100  # in one condition, which is parsed by recursion
+_MOST_RANGES = 100  # in one condition: it is parsed by recursion
 _AT_ONCE = 500
 _CONDITION = " or "
 _CONFIG = """[general]
@@ -72,7 +72,7 @@ class InfinityStore(EngineStore):
 
 
 class _Process:
-    """The one folder that this process has open, and how many stores use it."""
+    """The folder that this process has open, and how many stores use it."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -82,7 +82,7 @@ class _Process:
         self._claim: FileLock | None = None
 
     def enter(self, folder: Path) -> Any:
-        """The database in `folder`. Raises StoreError where it, or another one here, is in use."""
+        """The database in `folder`. Raises StoreError if another process, or another folder here, is in use."""
         with self.lock:
             if self._folder is None:
                 self._open(folder)
@@ -94,7 +94,7 @@ class _Process:
             return self._held.get_database("default_db")
 
     def leave(self) -> None:
-        """One user less; the last one closes it."""
+        """Count one user less; the last one closes the database."""
         with self.lock:
             self._users -= 1
             if not self._users:
@@ -144,7 +144,7 @@ class Infinity:
 
     @contextmanager
     def _database(self) -> Iterator[Any]:
-        """The database, for one act at a time; what it raises is said as a StoreError of one line."""
+        """The database, for one operation at a time; its exceptions become a StoreError of one line."""
         with _PROCESS.lock:
             try:
                 if self._held is None:
@@ -160,7 +160,7 @@ class Infinity:
             yield database.get_table(name)
 
     def _there(self) -> bool:
-        """Whether there is an index; looking makes no folder."""
+        """Whether there is an index; the check creates no folder."""
         if self._held is None and not (self._folder / "config.toml").exists():
             return False
         with self._database() as database:
@@ -176,7 +176,7 @@ class Infinity:
         self._set("state", "state", text)
 
     def _set(self, key: str, kind: str, body: str) -> None:
-        """Write a record in place of the one with its key, in one transaction."""
+        """Write a record, replacing the one with the same key, in one transaction."""
         with self._table(_RECORDS) as table:
             if self._rows(_RECORDS, ["key"], f"key = '{key}'")["key"]:
                 table.update(f"key = '{key}'", {"body": body})
@@ -264,7 +264,7 @@ class Infinity:
         return {number: np.array(held, np.float32) for number, held in self._get(numbers, "dense").items()}
 
     def _get(self, numbers: Sequence[int], field: str) -> dict[int, Any]:
-        """The field of these chunks; a condition takes runs of numbers, or some hundred of them."""
+        """The field of these chunks; a condition takes ranges of numbers, or about a hundred single ones."""
         found: dict[int, Any] = {}
         runs = merged((int(each), int(each)) for each in set(numbers))
         for i in range(0, len(runs), _MOST_RANGES):
@@ -278,7 +278,7 @@ class Infinity:
             return dict(held.output(fields).filter(condition).to_result()[0])
 
     def optimise(self) -> None:
-        """There is nothing to build."""
+        """Nothing to do: there is no index structure to build."""
 
     def close(self) -> None:
         with _PROCESS.lock:
@@ -289,7 +289,7 @@ class Infinity:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing is written to standard output, where Infinity would print its settings."""
+    """Suppress standard output, where Infinity would print its settings."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -308,7 +308,7 @@ def _between(field: str, first: int, last: int) -> str:
 def _filter(among: EngineFilter) -> str:
     parts: list[str] = []
     if among.ranges is not None:
-        ranges = cover(among.ranges, _MOST_RANGES)  # what is too much is asked for again
+        ranges = cover(among.ranges, _MOST_RANGES)  # what is too much is filtered out afterwards
         parts.append("(" + _CONDITION.join(_between("number", *each) for each in ranges) + ")")
     if among.type is not None:
         parts.append(f"type = '{_hex(among.type)}'")
@@ -318,7 +318,7 @@ def _filter(among: EngineFilter) -> str:
 
 
 def _hex(text: str) -> str:
-    """`text` in characters that mean nothing in a condition."""
+    """`text` in hexadecimal digits, which have no meaning in a condition."""
     return f"x{text.encode('utf-8', 'surrogatepass').hex()}"
 
 
@@ -329,7 +329,7 @@ def _fields(row: Row) -> dict[str, Any]:
     return {
         "number": row.number, "page": -1 if c.page is None else c.page, "type": _hex(row.type),
         "body": json.dumps(body), "counts": b64encode(pack(row)).decode("ascii"), "dense": row.vector.tolist(),
-        "terms": SparseVector(row.hashes.tolist() or [0], weights or [1e-9]),  # it takes no empty vector
+        "terms": SparseVector(row.hashes.tolist() or [0], weights or [1e-9]),  # it accepts no empty vector
     }  # fmt: skip
 
 

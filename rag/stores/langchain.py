@@ -1,9 +1,9 @@
 """An index in a LangChain vector store of the caller's: dense search alone.
 
-LangChain has no way to add vectors, none to ask for scores and none to filter that all its stores share.
-So the store is used with `GivenVectors` in place of its embedding model, for chunks and for what else an
-index holds; each chunk carries its vector in its metadata, from which cosines are computed; and a search
-asks for more until enough of what comes back is let through.
+LangChain's stores share no way to add vectors, to get scores, or to filter. So the store is used with
+`GivenVectors` in place of its embedding model, for chunks and for the other records of an index. Each chunk
+has its vector in its metadata, from which cosines are computed, and a search asks for more hits until enough
+of them pass the filter.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ _RECORD = "ragstone record "
 
 
 class GivenVectors(Embeddings):
-    """Takes the place of an embedding model: vectors are handed to it before the texts come."""
+    """Stands in for an embedding model: it is given the vectors before the texts are added."""
 
     def __init__(self) -> None:
         self._vectors: dict[str, list[float]] = {}
         self.none = [1.0, 0.0]
 
     def give(self, texts: Sequence[str], vectors: Sequence[Vector]) -> None:
-        """The vectors of the texts that are added next, in place of those given before."""
+        """Set the vectors of the texts that are added next."""
         self._vectors = dict(zip(texts, (vector.tolist() for vector in vectors), strict=True))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self.embed_query(text) for text in texts]
 
     def embed_query(self, text: str) -> list[float]:
-        """Records have no meaning, and a vector all the same; so has any text where none was given."""
+        """The vector given for `text`; records, and texts without one, get a constant vector."""
         return self._vectors.get(text, self.none)
 
 
 class LangChainStore(EngineStore):
     """`rag.stores.Store` on a LangChain store, or on two: one for chunks and one for `records`.
 
-    They must be able to add, get and delete by id and to search by vector. The lock between writers is
-    only as good as their reads after writes. An embedding model of their own is not used.
+    The store must be able to add, get and delete by id and to search by vector. The lock between writers works
+    only if the store reads its own writes. The store's own embedding model is not used.
     """
 
     def __init__(self, chunks: VectorStore, records: VectorStore | None = None) -> None:
@@ -63,7 +63,7 @@ class LangChainStore(EngineStore):
         super().__init__(LangChain(first, second), f"langchain:{type(chunks).__name__}")
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:  # noqa: ARG002
-        """Nothing: LangChain stores have no such search. Raises IndexMissing."""
+        """No hits: LangChain stores have no lexical search. Raises IndexMissing."""
         self._state()
         return []
 
@@ -95,7 +95,7 @@ class LangChain:
     def __init__(
         self, chunks: VectorStore, records: VectorStore, name: str = "", hits: int = _HITS, size: int = 60_000
     ) -> None:
-        """`hits`: the most that a search of the engine gives; `size`: the characters of a record that it takes."""
+        """`hits`: the most that one search returns; `size`: the most characters of one record."""
         self._chunks = chunks
         self._records = records
         self._name = name or f"the LangChain store {type(chunks).__name__}"
@@ -109,7 +109,7 @@ class LangChain:
         self._put({"state": text})
 
     def create(self, dim: int) -> bool:
-        """Nothing to make: the caller did. Raises StoreError where the store holds what is not ours."""
+        """The caller created the store. Raises StoreError if it contains documents that are not ours."""
         given = self._records.embeddings
         if isinstance(given, GivenVectors):
             given.none = [1.0] + [0.0] * (dim - 1)  # a record's vector must fit beside those of the chunks
@@ -122,7 +122,7 @@ class LangChain:
         return True
 
     def drop(self) -> None:
-        """Take the claims away; nothing else is there without a commit but what `delete` has taken."""
+        """Remove the claims; without a commit there is nothing else that `delete` has not removed."""
         self._remove(self._records, ["state", "claims"])
 
     def claims(self) -> dict[str, str]:
@@ -137,7 +137,7 @@ class LangChain:
         self._put({"claims": json.dumps(held)})
 
     def add_chunks(self, rows: Sequence[Row]) -> None:
-        # Equal texts of one call may have different vectors: the number tells them apart.
+        # Equal texts in one call may have different vectors: the number distinguishes them.
         texts = [f"{row.number}\n{row.chunk.text}" for row in rows]
         if isinstance(given := self._chunks.embeddings, GivenVectors):
             given.give(texts, [row.vector for row in rows])
@@ -160,7 +160,7 @@ class LangChain:
                 records = list(self._get(keys))
                 self._remove(self._chunks, chunks)
                 self._remove(self._records, records)
-                if not chunks and not records and last - first > 2**32:  # the end is open: nothing was put beyond
+                if not chunks and not records and last - first > 2**32:  # an open end: nothing was written beyond
                     break
 
     def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:  # noqa: ARG002
@@ -182,7 +182,7 @@ class LangChain:
         return {_int(each.metadata["number"]): _chunk(each.page_content, each.metadata) for each in found}
 
     def _documents(self, numbers: Sequence[int]) -> list[Document]:
-        """The chunks with these numbers as LangChain has them."""
+        """The chunks with these numbers as LangChain documents."""
         found: list[Document] = []
         for i in range(0, len(numbers), _AT_ONCE):
             with self._in_words():
@@ -197,10 +197,10 @@ class LangChain:
         return {_int(each.metadata["number"]): _vector(each.metadata) for each in self._documents(numbers)}
 
     def optimise(self) -> None:
-        """That is the store's own affair."""
+        """Nothing to do here: the store manages it."""
 
     def close(self) -> None:
-        """The stores are the caller's, who closes them."""
+        """Nothing: the caller opened the stores and closes them."""
 
     def _get(self, keys: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -214,11 +214,11 @@ class LangChain:
         return {key: found[key] for key in keys if key in found}
 
     def _put(self, records: Mapping[str, str]) -> None:
-        """Write these records, a long one in parts, the first of them last."""
+        """Write these records, a long one in parts; its first part is written last."""
         rows: list[tuple[str, str, int]] = []
         for key, body in records.items():
             parts = [body[i : i + self._size] for i in range(0, len(body), self._size)] or [""]
-            if len(parts) > 1 and key in ("state", "claims"):  # which must be written in one step
+            if len(parts) > 1 and key in ("state", "claims"):  # these must be written in one step
                 raise StoreError(f"{self._name} cannot take so many removals in one commit: remove fewer files")
             rows += [(f"{key}.{i}", part, 1) for i, part in enumerate(parts) if i]
             rows.append((key, parts[0], len(parts)))
@@ -239,7 +239,7 @@ class LangChain:
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
-        """Say what the store raises as a StoreError of one line: nothing is known of what it may be."""
+        """Raise whatever the store raises as a StoreError of one line: any exception is possible."""
         try:
             yield
         except StoreError:
@@ -262,7 +262,7 @@ def _lets_through(among: EngineFilter, held: Mapping[str, object]) -> bool:
 
 
 def _metadata(row: Row) -> dict[str, str | int]:
-    """Texts and whole numbers alone: what every store takes."""
+    """Metadata of texts and whole numbers only, which every store accepts."""
     c = row.chunk
     return {
         "number": row.number, "type": row.type, "source": c.source, "start": c.start, "end": c.end,
@@ -274,7 +274,7 @@ def _metadata(row: Row) -> dict[str, str | int]:
 
 
 def _int(number: object) -> int:
-    """A whole number of the metadata: some engines keep every number as a float."""
+    """A whole number from the metadata: some engines keep all numbers as floats."""
     return int(float(str(number)))
 
 

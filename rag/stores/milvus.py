@@ -3,7 +3,7 @@
 `name` has a row for each chunk with a dense and a sparse vector: the hashes of the chunk's terms as
 indices and their saturated counts as values, so that its product with the question's weights is BM25 for
 a fixed mean length; `rag.stores.engine.store` makes it exact. `name_records` has the documents, the frequencies
-of terms, the state and the claims. All is read at the level Strong: what was written is there.
+of terms, the state and the claims. All reads use the consistency level Strong: they see all earlier writes.
 """
 
 from __future__ import annotations
@@ -40,14 +40,17 @@ except ImportError as error:
 _NAMES = r"[A-Za-z_]\w{0,200}"
 _FILE = "ragstone"  # the name of the index in a file
 _AT_ONCE = 128  # rows in one request
-_MOST = 16_384  # rows that Milvus gives at once
-_BODY = 65_535  # bytes of a text that Milvus takes
+_MOST = 16_384  # rows that Milvus returns at once
+_BODY = 65_535  # bytes of a text, at most, in Milvus
 _SECONDS = 60.0
 _OLDEST = (2, 4)  # sparse vectors
-_EF, _EF_EXACT = 256, 16_384  # candidates of the graph search; the second is more than there are
-_QUIET = ("pymilvus", "milvus_lite")  # they write every error to the screen, which we say in one line
+_EF, _EF_EXACT = (
+    256,
+    16_384,
+)  # candidates of the graph search; the second is more than there are, so that nothing is missed
+_QUIET = ("pymilvus", "milvus_lite")  # they print every error; we report it in one line
 
-# A server that comes back is found at once, not after up to two minutes.
+# A server that was restarted is found at once, not after up to two minutes.
 _GRPC = {"grpc.use_local_subchannel_pool": 1, "grpc.max_reconnect_backoff_ms": 1000}
 _FILES: Counter[Path] = Counter()  # how many stores of this process have the file open
 _FILES_LOCK = threading.Lock()
@@ -89,7 +92,7 @@ class Milvus:
 
     @property
     def _client(self) -> Any:
-        """The connection, made when it is first needed: opening a file makes it."""
+        """The connection, made at first use, because opening a file creates it."""
         with self._lock:
             if self._held is None:
                 self._held = self._connect()
@@ -131,7 +134,7 @@ class Milvus:
         return zlib.decompress(b64decode(text)).decode() if not text.startswith("{") else text
 
     def _first_query(self) -> list[dict[str, Any]]:
-        """The state record: what is read first, of a server that may have been started anew and loaded nothing."""
+        """The state record, the first read: a restarted server may not have loaded the collection yet."""
         try:
             return self._query('key == "state"')
         except MilvusException as error:
@@ -165,7 +168,9 @@ class Milvus:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("number", DataType.INT64, is_primary=key == "number")
         schema.add_field("body", DataType.VARCHAR, max_length=_BODY)
-        schema.add_field("dense", DataType.FLOAT_VECTOR, dim=dim)  # records have one since Milvus insists
+        schema.add_field(
+            "dense", DataType.FLOAT_VECTOR, dim=dim
+        )  # records have one because Milvus requires a vector
         index = MilvusClient.prepare_index_params()
         index.add_index("dense", index_type="HNSW", metric_type="IP", params={"M": 16, "efConstruction": 128})
         if key == "key":
@@ -182,7 +187,7 @@ class Milvus:
         )
 
     def _dim(self) -> int | None:
-        """The size of the index's vectors, None where there is none. Raises StoreError for another's."""
+        """The dimension of the index, None if there is none. Raises StoreError for a foreign collection."""
         if not self._client.has_collection(self._name, timeout=_SECONDS):
             return None
         fields = {each["name"]: each for each in self._client.describe_collection(self._name)["fields"]}
@@ -224,7 +229,7 @@ class Milvus:
         return {
             "number": row.number, "page": -1 if c.page is None else c.page, "type": row.type, "body": body,
             "counts": b64encode(pack(row)).decode("ascii"),
-            "dense": row.vector, "terms": terms or {0: 1e-9},  # Milvus takes no empty vector
+            "dense": row.vector, "terms": terms or {0: 1e-9},  # Milvus accepts no empty vector
         }  # fmt: skip
 
     def add_records(self, kind: Literal["document", "segment"], records: Mapping[int, str]) -> None:
@@ -306,7 +311,7 @@ class Milvus:
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
-        """Say what the client raises as a StoreError of one line."""
+        """Raise what the client raises as a StoreError of one line."""
         try:
             yield
         except (MilvusException, grpc.RpcError, OSError, RuntimeError, ValueError) as error:
@@ -327,7 +332,7 @@ def _open_file(path: Path) -> Any:
 
 
 def _close_file(path: Path) -> None:
-    """Let other processes have the file when nobody here uses it any more."""
+    """Release the file for other processes when no store here uses it any more."""
     from milvus_lite.server_manager import server_manager_instance
 
     with _FILES_LOCK:

@@ -1,8 +1,8 @@
 """An index in Pinecone through LangChain's class: dense search alone, two namespaces of one Pinecone index.
 
-`name` has the chunks and `name-records` what else there is. Pinecone gives at most 1,000 hits with their
-metadata: a filter that lets through few chunks of many may find fewer than there are. Of what was written
-it tells after a while: writing a record waits until it is read.
+`name` has the chunks and `name-records` the other records. Pinecone returns at most 1,000 hits with their
+metadata: a filter that few of many chunks pass may find fewer than there are. Pinecone shows writes only after
+a while, so writing a record waits until it can be read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ except ImportError as error:
     raise MissingExtra("a store in Pinecone", "langchain-pinecone", "pinecone") from error
 
 _HITS = 1000  # Source: Pinecone's limits for a query that gives metadata
-_SIZE = 30_000  # characters of a record; Pinecone takes 40 kB of metadata
+_SIZE = 30_000  # characters of a record; Pinecone accepts 40 kB of metadata
 _SECONDS = 30.0
 
 
@@ -49,7 +49,7 @@ class PineconeStore(LangChainStore):
 
 
 class _Vectors(PineconeVectorStore):  # type: ignore[misc]
-    """LangChain's class, able to get by id, and to wait until what was written is read."""
+    """LangChain's class, extended: get by id, and wait until a write can be read."""
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         found = self.index.fetch(ids=list(ids), namespace=self._namespace).vectors
@@ -62,7 +62,7 @@ class _Vectors(PineconeVectorStore):  # type: ignore[misc]
         return documents
 
     def add_texts(self, texts: Any, metadatas: Any = None, ids: Any = None, **options: Any) -> list[str]:
-        # One request after another: the threads that LangChain would use come from a pool of processes' making.
+        # One request after the other: LangChain would take its threads from a multiprocessing pool.
         added: list[str] = super().add_texts(texts, metadatas, ids, async_req=False, **options)
         end = time.monotonic() + _SECONDS
         while not any(each.page_content == texts[-1] for each in self.get_by_ids(added[-1:])):

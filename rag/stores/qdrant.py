@@ -58,13 +58,13 @@ class Qdrant:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._name = address.name
-        with warnings.catch_warnings():  # that a key goes without TLS is the choice of who wrote the address
+        with warnings.catch_warnings():  # a key without TLS is the choice of the user who wrote the address
             warnings.filterwarnings("ignore", "Api key is used")
             self._client = QdrantClient(
                 url=f"{'https' if address.flag('tls') else 'http'}://{address.server}",
                 api_key=address.password or os.environ.get("QDRANT_API_KEY") or None,
                 timeout=_SECONDS,
-                check_compatibility=False,  # it warns; `_check_version` says it in words
+                check_compatibility=False,  # it only warns; `_check_version` raises an error
             )
         self._checked = False
 
@@ -92,7 +92,7 @@ class Qdrant:
                 try:
                     self._create(dim)
                 except UnexpectedResponse as error:
-                    if error.status_code != 409:  # another made it at this moment
+                    if error.status_code != 409:  # another process created it at the same moment
                         raise
             there = self._dim()
             for field, kind in (
@@ -108,14 +108,14 @@ class Qdrant:
     def _create(self, dim: int) -> None:
         self._client.create_collection(
             self._name,
-            # Rows have unit length: the product is the cosine, and nothing is scaled anew.
+            # Rows have unit length: the dot product is the cosine, and nothing is normalised again.
             vectors_config={_DENSE: models.VectorParams(size=dim, distance=models.Distance.DOT)},
             sparse_vectors_config={_SPARSE: models.SparseVectorParams()},
             hnsw_config=models.HnswConfigDiff(m=16, ef_construct=128),
         )
 
     def _dim(self) -> int:
-        """The size of the collection's vectors. Raises StoreError unless the collection is an index of ours."""
+        """The dimension of the collection. Raises StoreError unless it is an index made by ragstone."""
         params = self._client.get_collection(self._name).config.params
         dense = params.vectors.get(_DENSE) if isinstance(params.vectors, dict) else None
         if dense is None or _SPARSE not in (params.sparse_vectors or {}):
@@ -197,13 +197,13 @@ class Qdrant:
         return found
 
     def _retrieve(self, numbers: Sequence[int], fields: list[str]) -> dict[int, dict[str, Any]]:
-        """These fields of the chunks with these numbers; other points have none of them."""
+        """These fields of the chunks with these numbers."""
         with self._in_words():
             found = self._client.retrieve(self._name, [int(each) for each in numbers], with_payload=fields)
         return {int(point.id): point.payload for point in found if point.payload}
 
     def optimise(self) -> None:
-        """It is quick by itself."""
+        """Nothing to do: searches are fast without it."""
 
     def close(self) -> None:
         self._client.close()
@@ -214,7 +214,7 @@ class Qdrant:
                 self._client.upsert(self._name, list(points[i : i + _AT_ONCE]), wait=True)
 
     def _scroll(self, must: list[Any]) -> Iterator[dict[str, Any]]:
-        """The payloads of all points that fulfil `must`."""
+        """The payloads of all points that match `must`."""
         after: Any = None
         while True:
             with self._in_words():
@@ -236,7 +236,7 @@ class Qdrant:
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
-        """Say what the client raises as a StoreError of one line."""
+        """Raise what the client raises as a StoreError of one line."""
         server = f"the Qdrant at {self._address.server}"
         try:
             yield

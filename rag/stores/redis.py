@@ -1,11 +1,11 @@
 """An index in Redis with search (RediSearch 2.10 or newer: Redis 8, Redis Stack 7.4): a hash for each chunk.
 
-The chunk's terms stand in a TEXT field as hashes in hexadecimal, so that Redis splits and folds nothing.
-Redis scores by a BM25 of its own (b is 0.5 there, and what was deleted counts for a while): it finds the
-candidates, with the weights of terms put right, and `rag.stores.engine.store` gives them their exact BM25.
-The rest is in keys beside: `name:state`, `name:claims`, `name:document`, `name:segment`. A commit lasts as long as
-the server keeps what it has answered for: with `appendfsync always` it survives a power cut, with Redis's
-usual settings the last second may go.
+The chunk's terms are in a TEXT field as hexadecimal hashes, which Redis neither splits nor changes. Redis has
+a BM25 of its own (with b = 0.5, and it counts deleted chunks for a while). It finds the candidates, with
+corrected weights of terms, and `rag.stores.engine.store` computes their exact BM25. The other records have keys
+of their own: `name:state`, `name:claims`, `name:document`, `name:segment`. How safe a commit is depends on the
+server: with `appendfsync always` it survives a power cut, with Redis's default settings the last second may be
+lost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EF = 256  # candidates of the graph search
 class RedisStore(EngineStore):
     """`rag.stores.Store` at ``redis://[[user]:password@]host:6379/name``, by TLS at ``rediss://``.
 
-    The password also from REDIS_PASSWORD. Redis keeps search indexes in database 0 alone.
+    The password may also come from REDIS_PASSWORD. Redis has search indexes only in database 0.
     """
 
     def __init__(self, url: str) -> None:
@@ -54,7 +54,7 @@ class Redis:
     """`rag.stores.engine.protocol.Engine` on hashes and one search index."""
 
     kind = "HNSW, float32"
-    slack = 2.0  # b is 0.5 there, and the factors of terms are measured on a chunk of any length
+    slack = 2.0  # Redis has b = 0.5, and the factors of terms are measured on a chunk of any length
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -69,7 +69,7 @@ class Redis:
             protocol=2,
             socket_timeout=_SECONDS,
             socket_connect_timeout=10,
-            retry=Retry(NoBackoff(), 1),  # an idle connection that the server has closed
+            retry=Retry(NoBackoff(), 1),  # for an idle connection that the server has closed
         )
         self._checked = False
 
@@ -95,7 +95,7 @@ class Redis:
                 try:
                     self._create(dim)
                 except redis.ResponseError as error:
-                    if "already exists" not in str(error):  # another made it at this moment
+                    if "already exists" not in str(error):  # another process created it at the same moment
                         raise
             return self._dim() == dim
 
@@ -109,7 +109,7 @@ class Redis:
         )  # fmt: skip
 
     def _dim(self) -> int | None:
-        """The size of the index's vectors, None where there is none. Raises StoreError for another's index."""
+        """The dimension of the index, None if there is no index. Raises StoreError for another program's index."""
         try:
             found = _pairs(self._client.execute_command("FT.INFO", self._name))
         except redis.ResponseError as error:
@@ -126,10 +126,10 @@ class Redis:
         return int(fields["vector"]["dim"])
 
     def _check_version(self) -> None:
-        """Raise StoreError where RediSearch says that it is too old; what is no RediSearch refuses commands."""
+        """Raise StoreError if RediSearch is too old; a server without it refuses the commands by itself."""
         if self._checked:
             return
-        with suppress(redis.exceptions.NoPermissionError):  # a user who may not ask
+        with suppress(redis.exceptions.NoPermissionError):  # the user has no right to ask
             modules = self._client.info("modules").get("modules", [])
             found = next((int(each["ver"]) for each in modules if each.get("name") == "search"), None)
             if found is not None and (found // 10_000, found // 100 % 100) < _OLDEST:  # 21005 is 2.10.5
@@ -158,7 +158,7 @@ class Redis:
                 self._client.hset(self._key("claims"), owner, text)
 
     def add_chunks(self, rows: Sequence[Row]) -> None:
-        # A hash is replaced whole: one of a killed writer may have had a page where this one has none.
+        # The whole hash is replaced: one of a killed writer may have fields that this one lacks, such as a page.
         commands: list[tuple[Any, ...]] = []
         for row in rows:
             key = f"{self._prefix}{row.number}"
@@ -199,7 +199,7 @@ class Redis:
 
     def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:
         how = "HYBRID_POLICY ADHOC_BF" if exact else f"EF_RUNTIME {max(_EF, n)}"
-        # Only a filtered question can be answered by going through all.
+        # Comparing all vectors is possible only for a search with a filter.
         chosen = _filter(among) or ("@number:[0 inf]" if exact else "*")
         found = self._search(
             f"({chosen})=>[KNN $k @vector $v {how} AS distance]" if chosen != "*"
@@ -210,7 +210,7 @@ class Redis:
         return [(self._number(key), 1 - float(row[1])) for key, row in zip(found[::2], found[1::2], strict=True)]
 
     def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
-        """Redis's score of each term is brought to the term's weight: its idf still counts what was deleted."""
+        """The query with each term's score scaled to its weight: Redis's idf still counts deleted chunks."""
         factors = self._factors(weights)
         words = "|".join(f"{_twice(each)}=>{{$weight: {factors[each]:.9f};}}" for each in weights)
         query = f"{_filter(among)} ({words})"
@@ -218,7 +218,7 @@ class Redis:
         return [(self._number(key), float(score)) for key, score in zip(found[::2], found[1::2], strict=True)]
 
     def _factors(self, weights: Mapping[int, float]) -> dict[int, float]:
-        """What Redis's score of each term must be multiplied by, measured on one chunk that holds the term."""
+        """The factor for Redis's score of each term, measured on one chunk that contains the term."""
         ask = ("SCORER", "BM25STD", "WITHSCORES", "NOCONTENT", "LIMIT", 0, 1, "DIALECT", 2)
         answers = self._send([("FT.SEARCH", self._name, _twice(each), *ask) for each in weights])
         best = {each: (self._number(a[1]), float(a[2])) for each, a in zip(weights, answers, strict=True) if a[1:]}
@@ -255,13 +255,13 @@ class Redis:
         return {number: np.frombuffer(data, "<f4").astype(np.float32) for number, data in held if data is not None}
 
     def optimise(self) -> None:
-        """It is quick by itself."""
+        """Nothing to do: searches are fast without it."""
 
     def close(self) -> None:
         self._client.close()
 
     def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """The answers to `commands`, which are sent many at a time."""
+        """The answers to `commands`, which are sent in pipelines."""
         answers: list[Any] = []
         with self._in_words():
             for i in range(0, len(commands), _AT_ONCE):
@@ -273,7 +273,7 @@ class Redis:
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
-        """Say what the client raises as a StoreError of one line."""
+        """Raise what the client raises as a StoreError of one line."""
         server = f"the Redis at {self._address.server}"
         try:
             yield
@@ -321,12 +321,12 @@ def _filter(among: EngineFilter) -> str:
 
 
 def _twice(word: int) -> str:
-    """The query for a term. Redis heeds the weight of an alternative, not that of a word alone."""
+    """The query for a term, written twice as alternatives: Redis ignores the weight of a single word."""
     return f"(@terms:({word:08x}|{word:08x}))"
 
 
 def _tag(text: str) -> str:
-    """`text` in characters that mean nothing to Redis."""
+    """`text` in characters without a meaning in Redis's query language."""
     return f"x{text.encode('utf-8', 'surrogatepass').hex()}"
 
 

@@ -1,7 +1,7 @@
 """An index in Weaviate, through LangChain's class: dense search alone, in one collection.
 
-Chunks have a vector, the other records of an index have none, so that no search finds them. Against the
-service itself this was never run: the tests serve its documented REST and gRPC wire format.
+Chunks have a vector and the other records of an index have none, so that no search finds those. This was
+never run against the service itself: the tests serve its documented REST and gRPC wire format.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rag.stores.engine.store import EngineStore
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
 
 _QUIET = ("langchain_weaviate", "langchain_weaviate.vectorstores", "weaviate-client")
-logging.getLogger(_QUIET[0]).setLevel(logging.CRITICAL + 1)  # it misses a package as soon as it is imported
+logging.getLogger(_QUIET[0]).setLevel(logging.CRITICAL + 1)  # its import warns about a package that is not needed
 
 try:
     import weaviate
@@ -40,18 +40,18 @@ except ImportError as error:
 _GRPC = "50051"
 _MARK = "ragstone index, vectors of {} numbers"
 _TEXT, _REST = "text", "rest"  # the properties of an object: its text, its metadata as JSON
-_HITS = 4000  # with some 10 kB of metadata each; Weaviate gives 10,000 and 100 MB at once
+_HITS = 4000  # with about 10 kB of metadata each; Weaviate returns at most 10,000 and 100 MB at once
 _SIZE = 1_000_000  # characters of a record
 
-for _name in _QUIET:  # they write what we say in one line
+for _name in _QUIET:  # they print what we report in one line
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 
 class WeaviateStore(LangChainStore):
     """`rag.stores.Store` at ``weaviate://[:key@]host:8080/Name[?tls=1&grpc=50051]``.
 
-    The key also from WEAVIATE_API_KEY. `grpc` is the port of its gRPC, or its HOST:PORT. The first letter
-    of a collection is a capital, whatever is given.
+    The key may also come from WEAVIATE_API_KEY. `grpc` is the gRPC port, or its HOST:PORT. Weaviate makes the
+    first letter of a collection's name a capital.
     """
 
     def __init__(self, url: str) -> None:
@@ -60,14 +60,14 @@ class WeaviateStore(LangChainStore):
 
 
 class Weaviate(LangChain):
-    """LangChain's engine on a collection that the first writer makes; connected when it is first needed."""
+    """LangChain's engine on a collection that the first writer creates; connected at first use."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._collection = address.name[0].upper() + address.name[1:]
         self._grpc = _grpc_of(address)
         self._client: Any = None
-        self._dim = 0  # of the collection; 0 until it was seen
+        self._dim = 0  # of the collection; 0 while not known
         self._lock = threading.Lock()
         self._hits, self._size = _HITS, _SIZE
         self._name = f"the Weaviate at {address.server}"
@@ -96,9 +96,9 @@ class Weaviate(LangChain):
             self._client, self._dim = None, 0
 
     def _open(self, dim: int = 0) -> None:
-        """Have LangChain's class on the collection; with `dim` it makes one that is not there.
+        """Open LangChain's class on the collection; with `dim`, create the collection if it is not there.
 
-        Raises StoreError for another program's.
+        Raises StoreError for another program's collection.
         """
         if self._dim:
             return
@@ -121,7 +121,7 @@ class Weaviate(LangChain):
         with self._lock:
             if self._client is None:
                 host, port = self._grpc
-                # Its own checks ask the package index for a newer client: nothing but the server is asked here.
+                # Its own checks would ask the package index for a newer client: only the server is asked here.
                 client = weaviate.connect_to_custom(
                     http_host=self._address.server.rpartition(":")[0],
                     http_port=self._address.port,
@@ -132,7 +132,7 @@ class Weaviate(LangChain):
                     auth_credentials=self._address.password or os.environ.get("WEAVIATE_API_KEY") or None,
                     skip_init_checks=True,
                 )
-                try:  # the client would try for a minute
+                try:  # otherwise the client would try for a minute
                     socket.create_connection((host.strip("[]"), port), 5).close()
                 except OSError as error:
                     client.close()
@@ -157,11 +157,11 @@ class Weaviate(LangChain):
 
 
 class _Vectors(WeaviateVectorStore):  # type: ignore[misc]
-    """LangChain's class with ids that are no UUIDs, able to get by id; it raises for what was not written."""
+    """LangChain's class, extended: ids that are no UUIDs, get by id, and an error for what was not written."""
 
     def add_texts(self, texts: Any, metadatas: Any = None, ids: Any = None, **options: Any) -> list[str]:  # noqa: ARG002
-        # In one request. LangChain's own waits a second for more to come, and only logs what was refused.
-        # On every replica, so that whichever is read has it.
+        # In one request: LangChain's own method waits a second for more, and only logs what was refused.
+        # Written to every replica, so that each one that is read has it.
         vectors = self._embedding.embed_documents(texts) if self._embedding else [None] * len(texts)
         rows = [
             DataObject({_TEXT: text, _REST: json.dumps(rest)}, uuid=_uuid(key), vector=vector)
@@ -191,10 +191,10 @@ class _Vectors(WeaviateVectorStore):  # type: ignore[misc]
 
 
 def _absence(error: BaseException) -> str:
-    """Why there is no connection: the client wraps the reason, and leaves it out of what it says."""
+    """Why there is no connection: the client wraps the reason, but its message leaves it out."""
     if "is not supported" in str(error):
         return f"is too old ({' '.join(str(error).split())})"
-    for _ in range(5):  # not for ever: what gRPC raises may be its own cause
+    for _ in range(5):  # bounded: an exception of gRPC may be its own cause
         error = error.__cause__ or error
     said = " ".join(str(error).split())[:300]
     if "CERTIFICATE_VERIFY_FAILED" in said:
@@ -207,12 +207,12 @@ def _document(key: str | None, text: str, held: Any) -> Document:
 
 
 def _uuid(key: str) -> str:
-    """What Weaviate takes for an id."""
+    """The id as a UUID, which Weaviate requires."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"ragstone:{key}"))
 
 
 def _grpc_of(address: Address) -> tuple[str, int]:
-    """Host and port of the gRPC: the option is a port, or a host with one. Raises ConfigError."""
+    """Host and port of gRPC: the option is a port, or HOST:PORT. Raises ConfigError."""
     given = dict(address.options).get("grpc") or _GRPC
     host, _, port = given.rpartition(":")
     if not re.fullmatch(r"\d{1,5}", port) or int(port) > 65_535:
@@ -226,7 +226,7 @@ def _grpc_of(address: Address) -> tuple[str, int]:
 
 
 def _schema(name: str, dim: int) -> dict[str, Any]:
-    """A collection whose vectors are given to it, and whose properties are kept and not indexed."""
+    """A collection with given vectors, and properties that are stored and not indexed."""
     unindexed = {"dataType": ["text"], "indexFilterable": False, "indexSearchable": False}
     return {
         "class": name,

@@ -1,4 +1,4 @@
-"""Where an engine is reached: store URLs taken apart, without letting a password out."""
+"""Store URLs split into their parts; a password is never shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The URL as it may be printed: without user and password."""
+        """The URL without user and password, safe to print."""
         query = "&".join(f"{name}={value}" for name, value in self.options)
         return f"{self.scheme}://{self.server}/{self.name}" + (f"?{query}" if query else "")
 
@@ -39,7 +39,7 @@ class Address:
 
 
 def parse(url: str, port: int, names: str, options: tuple[str, ...] = ()) -> Address:
-    """The address that `url` gives; `port` where it names none, `names` the pattern of index names.
+    """The address in `url`, with `port` if it names none, `names` the pattern of index names.
 
     Raises ConfigError, which shows no password.
     """

@@ -1,4 +1,4 @@
-"""BM25 for engines that compute it from our own weights: which terms count, and how much. Pure functions."""
+"""BM25: the formula's parts, and the weights of terms for engines that add them up. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 
-_LONGEST = 200  # bytes of a term as an engine's key; engines limit what they index (PostgreSQL: 2,704 bytes)
+_LONGEST = 200  # bytes of a term as a key; engines limit the length (PostgreSQL: 2,704 bytes)
 
 
 def key(term: str) -> str:
-    """`term` as an engine keeps it: itself, or a digest where it is too long to be indexed."""
+    """`term` as engines store it: itself, or a digest if it is too long to be indexed."""
     data = term.encode("utf-8", "replace")
     return term if len(data) <= _LONGEST else f"sha256-{hashlib.sha256(data).hexdigest()}"
 
@@ -21,15 +21,15 @@ def distinct(terms: Sequence[str]) -> list[str]:
 
 
 def _askable(term: str) -> str:
-    """The key of `term` in a search. A term with a NUL is in no chunk and no engine can be asked for it."""
+    """The key of `term` in a search. NUL, which no chunk contains and no engine accepts, is replaced."""
     return key(term).replace("\0", " ")
 
 
 def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> dict[str, float]:
-    """What each term can add to a chunk's score, as a share of what all can; those that no chunk holds left out.
+    """The most that each term can add to a score, as a share of all terms together; only terms that occur.
 
-    `frequencies` are the numbers of chunks, of `total`, that hold a term. Of more than MOST_TERMS the
-    rarest count, as in `rag.stores.faiss.bm25_index`.
+    `frequencies` are the numbers of chunks, of `total`, that contain a term. Of more than MOST_TERMS terms only
+    the rarest count, as in `rag.stores.faiss.bm25_index`.
     """
     if len(keys) > MOST_TERMS:
         keys = sorted((k for k in keys if frequencies.get(k)), key=lambda k: frequencies[k])[:MOST_TERMS]
@@ -38,7 +38,7 @@ def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> 
 
 
 def rarities(terms: Sequence[str], frequencies: Mapping[str, int], total: int) -> list[float]:
-    """How rare each term is, in (0, 1], by how many of `total` chunks hold its key."""
+    """How rare each term is, in (0, 1], from the number of the `total` chunks that contain it."""
     return [rarity(total, frequencies.get(_askable(term), 0)) for term in terms]
 
 
@@ -53,19 +53,19 @@ def saturation(average: float) -> tuple[float, float]:
 # Source: Robertson et al., Okapi at TREC-3 (1994). The idf is Lucene's, log(1 + …), which is above zero
 # for every term, so that an index of two or three files can be searched.
 K1, B = 1.2, 0.75
-MOST_TERMS = 64  # of a question: the rarest
+MOST_TERMS = 64  # of a question that count: the rarest
 
 
 def idf(total: int, frequency: int) -> float:
-    """The weight of a term that `frequency` of `total` chunks hold."""
+    """The weight of a term that `frequency` of `total` chunks contain."""
     return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
 
 
 def rarity(total: int, frequency: int) -> float:
-    """The weight of a term as a share of what one that no chunk holds would have, in (0, 1]."""
+    """The weight of a term divided by the weight of a term that no chunk contains, in (0, 1]."""
     return idf(total, frequency) / idf(total, 0)
 
 
 def bound(total: int, frequencies: Sequence[int]) -> float:
-    """What BM25 cannot exceed for terms that so many of `total` chunks hold: it makes scores comparable."""
+    """The most that BM25 can be for terms with these frequencies: scores divided by it are comparable."""
     return (K1 + 1) * sum(idf(total, frequency) for frequency in frequencies)

@@ -1,4 +1,4 @@
-"""What no store takes: text that cannot be written, vectors that are not the embedder's. For every engine."""
+"""Checks of what is written to any store: text that can be stored, vectors that are the embedder's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OFF_UNIT = 0.01  # how far a vector's length may be from 1
 
 
 def encodable(text: str) -> bool:
-    """Whether `text` is whole Unicode (no half of a surrogate pair) without NUL."""
+    """Whether `text` is valid Unicode (no half of a surrogate pair) without NUL."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -32,7 +32,7 @@ def check_text(document: Document, chunks: Sequence[Chunk]) -> None:
 
 
 def check_vectors(source: str, chunks: int, vectors: Vectors, manifest: Manifest, url: str) -> None:
-    """Raise StoreError unless `vectors` has a row of unit length for each of the chunks of `source`."""
+    """Raise StoreError unless `vectors` has one row of unit length for each chunk of `source`."""
     if not chunks:
         return
     expected = (chunks, manifest.dim)
@@ -42,7 +42,7 @@ def check_vectors(source: str, chunks: int, vectors: Vectors, manifest: Manifest
             f"takes {expected}: use the embedder {manifest.embedder}"
         )
     off = np.abs(np.linalg.norm(vectors, axis=-1) - 1)
-    if not (off < _OFF_UNIT).all():  # NaN is not near 0 either
+    if not (off < _OFF_UNIT).all():  # false for NaN too
         raise StoreError(
             f"a vector of {source} has a length that is {off[np.argmax(off)]:.3f} away from 1: "
             f"the embedder {manifest.embedder} is at fault"

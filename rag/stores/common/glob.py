@@ -1,15 +1,15 @@
-"""Globs as regular expressions that PostgreSQL and Lucene read alike. Pure functions."""
+"""Globs as regular expressions with the same meaning in PostgreSQL and Lucene. Pure functions."""
 
 from __future__ import annotations
 
-_NOTHING = "\uffff"  # not a character: in no name of a file
+_NOTHING = "\uffff"  # not a character, so it is in no file name
 
 
 def regex(pattern: str) -> str:
-    """The expression that matches whole what `fnmatch.fnmatchcase` matches by `pattern`; not anchored.
+    """The expression, without anchors, that matches the same whole names as `fnmatch.fnmatchcase` with `pattern`.
 
-    Only what both dialects read alike is used: ``.``, ``.*``, brackets with ranges, and a backslash
-    before any ASCII character that is neither letter nor digit.
+    It uses only what both dialects share: ``.``, ``.*``, brackets with ranges, and a backslash before any
+    ASCII character that is neither letter nor digit.
     """
     out: list[str] = []
     i = 0
@@ -27,7 +27,7 @@ def regex(pattern: str) -> str:
 
 
 def closing(pattern: str, start: int) -> int:
-    """Where the bracket opened at `start` closes, 0 if nowhere; one directly behind [ or [! is a member."""
+    """Where the bracket opened at `start` closes, 0 if nowhere; a ] directly after [ or [! is a member."""
     first = start + 2 if pattern[start + 1 : start + 2] == "!" else start + 1
     return max(pattern.find("]", first + 1), 0)
 
@@ -39,14 +39,14 @@ def _literal(char: str) -> str:
 def _bracket(members: str) -> str:
     negated = members.startswith("!")
     ranges = _ranges(members[1:] if negated else members)
-    if not ranges:  # every range was upside down
+    if not ranges:  # every range was reversed
         return "." if negated else _NOTHING
     inside = "".join(_literal(a) if a == b else f"{_literal(a)}-{_literal(b)}" for a, b in ranges)
     return f"[{'^' if negated else ''}{inside}]"
 
 
 def _ranges(members: str) -> list[tuple[str, str]]:
-    """The (first, last) characters of the ranges in a bracket; those upside down match nothing."""
+    """The (first, last) characters of the ranges in a bracket, without reversed ones, which match nothing."""
     found: list[tuple[str, str]] = []
     i = 0
     while i < len(members):

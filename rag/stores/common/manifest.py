@@ -1,4 +1,4 @@
-"""What an index was made with, as text; and whether two of them go together. For every engine."""
+"""The manifest, which records how an index was made: as text, and compared with another. For every engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def from_json(text: str) -> Manifest:
 
 
 def check_embedder(held: Manifest, embedder: str, weights: str, url: str) -> None:
-    """Raise EmbedderMismatch unless the index made with `held` was filled by this very embedder."""
+    """Raise EmbedderMismatch unless this embedder made the index whose manifest is `held`."""
     if held.embedder != embedder:
         raise EmbedderMismatch(
             f"the index {url} was made with the embedder {held.embedder}, not with {embedder}: "
@@ -40,7 +40,7 @@ def check_embedder(held: Manifest, embedder: str, weights: str, url: str) -> Non
 
 
 def check_terms(manifest: Manifest, url: str) -> None:
-    """Raise IndexVersion unless `manifest` asks for the lexical terms that this ragstone makes."""
+    """Raise IndexVersion unless the index has the version of lexical terms of this ragstone."""
     if manifest.terms != TERMS:
         raise IndexVersion(
             f"the lexical terms of the index {url} have version {manifest.terms} and this ragstone "
@@ -49,7 +49,7 @@ def check_terms(manifest: Manifest, url: str) -> None:
 
 
 def check_same(held: Manifest, given: Manifest, url: str) -> None:
-    """Raise EmbedderMismatch unless an index made with `held` can take what is made with `given`."""
+    """Raise EmbedderMismatch unless an index with the manifest `held` can take documents made with `given`."""
     check_embedder(held, given.embedder, given.weights, url)
     for name in ("dim", "metric", "terms", "chunker"):
         had, got = _show(getattr(held, name)), _show(getattr(given, name))
@@ -61,7 +61,7 @@ def check_same(held: Manifest, given: Manifest, url: str) -> None:
 
 
 def _how(embedder: str) -> str:
-    """How to choose `embedder`: a cluster's own by the URL of its index."""
+    """How the user chooses `embedder`; a cluster's pipeline is chosen in the URL of its index."""
     kind, _, name = embedder.partition(":")
     return f"?pipeline={name} in its URL" if kind == "pipeline" else f"--embedder {embedder}"
 
@@ -73,12 +73,12 @@ def _again(url: str, embedder: str) -> str:
 
 
 def new_index_url(url: str) -> str:
-    """The URL of an index called "new" (a name that every engine takes) on the engine of `url`."""
+    """The URL of an index named "new", a name that every engine accepts, on the engine of `url`."""
     scheme, server, rest = url.partition("://")
     if not server:
         return f"{url.partition(':')[0]}:new"
     place, _, options = rest.partition("?")
-    if scheme == "postgresql":  # the path names the database, and an option the index
+    if scheme == "postgresql":  # the path names the database, and an option names the index
         kept = [each for each in options.split("&") if each and not each.startswith("table=")]
         return f"{scheme}://{place}?{'&'.join([*kept, 'table=new'])}"
     return f"{scheme}://{place.partition('/')[0]}/new{f'?{options}' if options else ''}"

@@ -1,4 +1,4 @@
-"""The Elasticsearch side of its store: address, client, mappings, the state of an index, errors in words."""
+"""Elasticsearch: address, client, the state of an index, and errors in one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of the mappings and of the state
 EXACT = 20_000
-"""Chunks up to which vectors are compared one by one; above, HNSW is used."""
+"""The number of chunks up to which all vectors are compared; above it, HNSW is used."""
 
 MOST = 10_000  # hits of one search: Elasticsearch's index.max_result_window
 _OLDEST, _NEWEST = (8, 11), (9, 0)
@@ -27,7 +27,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,180}")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an index is: the server, what may be shown (no password), the index's name, the pipeline."""
+    """The address of an index: server, URL to show (without a password), name of the index, pipeline."""
 
     node: str
     server: str
@@ -43,18 +43,17 @@ class Address:
 
     @property
     def control(self) -> str:
-        """The index that holds the state and the lock."""
+        """The name of the index with the state and the lock."""
         return f"{self.name}-control"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The one document that says what is committed; readers search by nothing else.
+    """The document that records what is committed; every reader starts from it.
 
-    `index` holds the chunks. Visible is what has a `document` number below this one that is not among
-    `dead`: new documents get higher numbers, and the numbers of those taken out stand in `dead` from
-    the commit on until they are deleted. `next` is the next chunk id, `length` the sum of the chunks'
-    lengths in terms.
+    `index` contains the chunks. Visible are those whose `document` number is below this one and not in `dead`.
+    New documents get higher numbers; the numbers of removed ones are in `dead` from the commit on until they
+    are deleted. `next` is the next chunk id, `length` the sum of the chunks' lengths in terms.
     """
 
     index: str
@@ -76,7 +75,7 @@ class State:
             {"term": {"kind": kind}},
             {"range": {"document": {"lt": self.document}}},
         ]
-        # A terms query takes 65,536 values at most.
+        # A terms query accepts at most 65,536 values.
         gone = [{"terms": {"document": self.dead[i : i + 50_000]}} for i in range(0, len(self.dead), 50_000)]
         return [*filters, {"bool": {"must_not": gone}}] if gone else filters
 
@@ -106,12 +105,12 @@ def parse(url: str) -> Address:
 
 
 def connect(at: Address) -> Elasticsearch:
-    """A client that has seen that the server is one we can use. Raises StoreError, MissingExtra."""
+    """A client, after a check that the server can be used. Raises StoreError, MissingExtra."""
     try:
         from elasticsearch import Elasticsearch
     except ImportError as error:
         raise MissingExtra("an index in Elasticsearch", "elasticsearch", "elasticsearch") from error
-    # A server without users says in every answer that it should have some: its owner knows.
+    # A server without security warns about it in every answer: its owner knows.
     warnings.filterwarnings("ignore", message="Elasticsearch built-in security features are not enabled")
     options: dict[str, Any] = {"ca_certs": at.ca_certs} if at.ca_certs else {}
     if at.user:
@@ -132,7 +131,7 @@ def connect(at: Address) -> Elasticsearch:
 
 @contextmanager
 def translate_errors(at: Address) -> Iterator[None]:
-    """Say what the client raises as a StoreError of one line, without a password."""
+    """Raise what the client raises as a StoreError of one line, without a password."""
     from elasticsearch import ApiError, TransportError
     from elasticsearch.helpers import BulkIndexError
 
@@ -144,7 +143,7 @@ def translate_errors(at: Address) -> Iterator[None]:
         item = next(iter(error.errors[0].values())) if error.errors else {}
         said = _short(_reason(item.get("error", "")) or error)
         raise StoreError(f"the server at {at.server} refused a chunk ({said}): run the command again") from error
-    except (OSError, ValueError) as error:  # a ca_certs that is not there, an address that is none
+    except (OSError, ValueError) as error:  # ca_certs that are not there, an invalid address
         raise StoreError(f"the server at {at.server} cannot be used ({_short(error)})") from error
 
 
@@ -178,7 +177,7 @@ def _words(at: Address, error: Exception) -> str:
 
 
 def _reason(body: object) -> str:
-    """The innermost reason in an answer of the server."""
+    """The innermost reason in an error message of the server."""
     found = body
     while isinstance(found, Mapping):
         root = found.get("root_cause")
@@ -200,9 +199,9 @@ def foreign(at: Address, index: str) -> StoreError:
 
 
 def read_state(client: Elasticsearch, at: Address) -> tuple[State, dict[str, int]] | None:
-    """What is committed, and its version for a write that must not overtake another; None for nothing.
+    """The committed state, with its version for a conditional write; None if there is none.
 
-    It is read by id, which Elasticsearch answers with the last version written, refreshed or not.
+    It is read by id, for which Elasticsearch returns the last version written, even before a refresh.
     Raises StoreError for a foreign index, IndexVersion.
     """
     answer = client.options(ignore_status=404).get(index=at.control, id="state")
@@ -223,7 +222,7 @@ def read_state(client: Elasticsearch, at: Address) -> tuple[State, dict[str, int
 
 
 def committed(client: Elasticsearch, at: Address) -> State:
-    """What is committed. Raises IndexMissing, StoreError."""
+    """The committed state. Raises IndexMissing, StoreError."""
     found = read_state(client, at)
     if found is None:
         raise IndexMissing(at.shown)

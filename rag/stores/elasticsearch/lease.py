@@ -19,9 +19,9 @@ from rag.stores.elasticsearch.mappings import CONTROL
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
-LASTS = 60.0  # seconds; a writer whose computer dies keeps others out for as long
+LASTS = 60.0  # seconds; a writer whose computer fails blocks others for so long
 _RENEW = 15.0  # seconds between two renewals
-_FRESH = 20.0  # seconds since the last one, above which nothing is written; a request takes 30 at most
+_FRESH = 20.0  # seconds after a renewal during which writing needs no new one; a request takes 30 at most
 _TAKE = """
 if (ctx._source.owner == null || ctx._source.owner == params.me.owner || ctx._source.owner == params.over
     || ctx._source.until < ctx._now) {
@@ -34,7 +34,7 @@ _FREE = "if (ctx._source.owner == params.owner) { ctx._source.owner = null } els
 
 
 class Lease:
-    """Being the one writer, renewed in the background."""
+    """The right to write, renewed in the background."""
 
     def __init__(self, client: Elasticsearch, at: Address) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class Lease:
         self._ended = threading.Event()
 
     def take(self) -> None:
-        """Become the writer, in place of one whose time is over or whose process is dead. Raises IndexLocked."""
+        """Become the writer; an expired lock, or one of a dead process, is replaced. Raises IndexLocked."""
         self._client.options(ignore_status=400).indices.create(index=self._at.control, **CONTROL)
         before = time.monotonic()
         if not self._run(_TAKE, me=self._me, over=self._dead(), upsert=True):
@@ -55,12 +55,12 @@ class Lease:
         self._renewed = before
 
     def check(self) -> None:
-        """Make sure that there is time to write in. Raises IndexLocked where another has become the writer."""
+        """Make sure that there is enough time to write. Raises IndexLocked if another process has the lock."""
         if time.monotonic() - self._renewed > _FRESH:
             self._renew()
 
     def keep(self) -> None:
-        """Renew until `free`; what fails here is seen by `check`."""
+        """Renew until `free` is called; `check` notices failures."""
         while not self._ended.wait(_RENEW):
             with suppress(Exception):
                 self._renew()
@@ -93,7 +93,7 @@ class Lease:
         return dict(answer.get("_source") or {})
 
     def _dead(self) -> str:
-        """The owner of a lock whose process, on this computer, is no more; "" for none."""
+        """The owner of a lock whose process ran on this computer and has ended; "" if there is none."""
         held = self._held()
         if held.get("host") != platform.node() or _runs(int(held.get("pid", 0))):
             return ""
@@ -108,7 +108,7 @@ class Lease:
 
 
 def _runs(pid: int) -> bool:
-    """Whether the process runs, as far as can be told without disturbing it."""
+    """Whether the process runs; True if that cannot be found out."""
     if os.name != "posix" or pid <= 0:
         return True
     try:
@@ -122,7 +122,7 @@ def _runs(pid: int) -> bool:
 
 @contextmanager
 def leased(client: Elasticsearch, at: Address) -> Iterator[Lease]:
-    """Be the only writer of the index. Raises IndexLocked."""
+    """A context that holds the lock of the index. Raises IndexLocked."""
     lease = Lease(client, at)
     lease.take()
     thread = threading.Thread(target=lease.keep, name="ragstone-lease", daemon=True)

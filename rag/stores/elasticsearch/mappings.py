@@ -15,9 +15,9 @@ CONTROL: dict[str, Any] = {
 def chunk_index(name: str, dim: int) -> dict[str, Any]:
     """Settings and mappings of the index of chunks.
 
-    A term's score is its count in the chunk, from which the search computes BM25: Lucene's own counts
-    what is deleted or not yet committed, differs from shard to shard, and keeps lengths to 4 bits.
-    Vectors are kept once, for searching, and not in `_source` too; what only comes back is not indexed.
+    A term's score is its count in the chunk, from which the search computes BM25. Lucene's own BM25 counts
+    deleted and uncommitted chunks, differs between shards, and keeps lengths in few bits. Vectors are stored
+    once, for searching, and not in `_source` too; fields that are only returned are not indexed.
     """
     kept = {"type": "object", "enabled": False}
     vector = {"type": "dense_vector", "dims": dim, "index": True, "similarity": "cosine"}

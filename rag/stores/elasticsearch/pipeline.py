@@ -1,4 +1,4 @@
-"""An ingest pipeline of the cluster that makes the vectors: what it does, and what it makes of a text."""
+"""An ingest pipeline of the cluster that computes vectors: its definition, and its result for a text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DOES = ("processors", "on_failure")
 
 
 def definition(client: Elasticsearch, at: Address) -> str:
-    """What the pipeline does, as JSON: its processors, not its description. Raises StoreError for none."""
+    """The pipeline's processors as JSON, without its description. Raises StoreError if there is none."""
     _check_named(at)
     held = client.options(ignore_status=404).ingest.get_pipeline(id=at.pipeline).get(at.pipeline)
     if not isinstance(held, Mapping):
@@ -32,9 +32,9 @@ def definition(client: Elasticsearch, at: Address) -> str:
 
 
 def simulate(client: Elasticsearch, at: Address, texts: Sequence[str]) -> Vectors:
-    """``(n, dim) float32``, rows of unit length: what the pipeline makes of each `passage` in the field `vector`.
+    """``(n, dim) float32``, rows of unit length: the field `vector` that the pipeline computes for each `passage`.
 
-    Raises StoreError, also where one has no length.
+    Raises StoreError, also for a vector of length 0.
     """
     _check_named(at)
     rows: list[Sequence[float]] = []

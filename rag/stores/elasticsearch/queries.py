@@ -1,4 +1,4 @@
-"""What is asked of Elasticsearch: functions of a client and of one state of an index."""
+"""Searches in Elasticsearch: functions of a client and one state of an index."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TRIES = 10  # of a search that a commit overtakes
+_TRIES = 10  # of a search while commits come in between
 _AT_ONCE = 500  # chunks in one request
 _PAGE = 5000  # documents in one answer
 
 
 def read_consistently(client: Elasticsearch, at: Address, work: Callable[[Elasticsearch, State], T]) -> T:
-    """What `work` finds in one state of the index. Raises IndexMissing, StoreError."""
+    """The result of `work`, which reads one single state of the index. Raises IndexMissing, StoreError."""
     import elasticsearch
 
     with translate_errors(at):
@@ -44,7 +44,7 @@ def read_consistently(client: Elasticsearch, at: Address, work: Callable[[Elasti
 
 
 def records(client: Elasticsearch, state: State) -> Iterator[dict[str, Any]]:
-    """The records of all documents that are committed, in order of their numbers."""
+    """The records of all committed documents, in order of their numbers."""
     after: list[int] | None = None
     while True:
         hits = client.search(
@@ -87,7 +87,7 @@ def ranked_by_hnsw(
 
 
 def filters_for(state: State, where: Where | None) -> list[dict[str, Any]]:
-    """The filters for the committed chunks that `where` lets through."""
+    """The filters for the committed chunks that match `where`."""
     filters = state.visible()
     if where is None:
         return filters
@@ -140,5 +140,5 @@ def read_rows(client: Elasticsearch, state: State, source: str, url: str) -> tup
     dim = from_json(state.manifest).dim
     record = client.search(index=state.index, size=1, query=query)["hits"]["hits"][0]["_source"]["record"]
     found = np.array(vectors, np.float32).reshape(len(chunks), dim)
-    found /= np.linalg.norm(found, axis=1, keepdims=True)  # those that a pipeline made have any length
+    found /= np.linalg.norm(found, axis=1, keepdims=True)  # vectors of a pipeline may have any length
     return Document(**record), chunks, found

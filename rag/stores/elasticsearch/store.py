@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 _AT_ONCE = 500  # terms to count in one request
 _FREQUENCIES_KEPT = 100_000
-# Source: Robertson et al., Okapi at TREC-3 (1994); `_score` is the term's count in the chunk.
+# Source: Robertson et al., Okapi at TREC-3 (1994). `_score` is the term's count in the chunk.
 _BM25 = "params.w * _score / (_score + params.a + params.b * doc['length'].value)"
 
 
@@ -114,7 +114,7 @@ class ElasticsearchStore:
         )
 
     def _count(self, client: Elasticsearch, state: State, keys: Sequence[str]) -> Mapping[str, int]:
-        """How many chunks hold each term; what was counted is kept until the next commit."""
+        """How many chunks contain each term; counts are cached until the next commit."""
         of = (state.index, state.generation)
         with self._lock:
             if self._frequencies[0] != of or len(self._frequencies[1]) > _FREQUENCIES_KEPT:
@@ -135,7 +135,7 @@ class ElasticsearchStore:
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order.
 
-        Raises IndexMissing, and StoreError where one is gone (replaced since the search that found it).
+        Raises IndexMissing, and StoreError if a chunk is gone (replaced since the search that found it).
         """
         found = self._read(lambda client, state: read_chunks(client, state, ids))
         if gone := [chunk for chunk in ids if chunk not in found]:
@@ -145,15 +145,15 @@ class ElasticsearchStore:
         return [found[chunk] for chunk in ids]
 
     def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
-        """A document with its chunks and their vectors. Raises StoreError where it is not there."""
+        """A document with its chunks and their vectors. Raises StoreError if it is not there."""
         return self._read(lambda client, state: read_rows(client, state, source, self.url))
 
     def write(self, manifest: Manifest) -> AbstractContextManager[ElasticsearchWriter]:
-        """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
+        """The only writer of the index. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
         return writing(self._at, manifest)
 
     def rebuild(self, manifest: Manifest) -> AbstractContextManager[ElasticsearchWriter]:
-        """Become the writer of an index that takes this one's place, in one step, when it closes without an error.
+        """The writer of a new index that replaces this one, in one step, when it closes without an error.
 
         `manifest` may differ from the present one. Until then readers see the present index.
         """
@@ -165,12 +165,12 @@ class ElasticsearchStore:
         return self._at.pipeline
 
     def definition(self) -> str:
-        """What the pipeline of the URL does, as JSON. Raises StoreError, also where there is none."""
+        """The definition of the URL's pipeline as JSON. Raises StoreError, also if there is none."""
         with translate_errors(self._at):
             return definition(self._client(), self._at)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """What the pipeline of the URL makes of `texts`, rows of unit length. Raises StoreError, as for none."""
+        """The vectors that the URL's pipeline computes for `texts`, rows of unit length. Raises StoreError."""
         with translate_errors(self._at):
             return simulate(self._client(), self._at, texts)
 
@@ -192,7 +192,7 @@ class ElasticsearchStore:
         return self._read(gather)
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         with self._lock:
             self._closed = True
             if self._connected is not None:
@@ -208,5 +208,5 @@ class ElasticsearchStore:
             return self._connected
 
     def _read(self, work: Callable[[Elasticsearch, State], T]) -> T:
-        """What `work` finds in one state of the index: it is done again when a commit overtakes it."""
+        """The result of `work` on one state of the index; it is repeated if a commit comes in between."""
         return read_consistently(self._client(), self._at, work)

@@ -1,4 +1,4 @@
-"""The one writer of an index in Elasticsearch. A commit is one document written: see `elasticsearch_db.State`."""
+"""The writer of an index in Elasticsearch. A commit writes one document: see `client.State`."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 _FLUSH = 256  # chunks that wait before they are sent
 _MOST_BYTES = 20_000_000  # of one request
-_DECIMALS = 9  # of a vector's numbers in JSON: less than float32 tells apart in a unit vector of any use
-_LONG = 600  # seconds for what the server does alone
+_DECIMALS = 9  # of a vector's numbers in JSON: finer than float32 in a unit vector
+_LONG = 600  # seconds for long operations of the server
 
 
 @contextmanager
 def writing(at: Address, manifest: Manifest, rebuild: bool = False) -> Iterator[ElasticsearchWriter]:
-    """The writer of the index, which is made if need be; see `rag.stores.Store.write`."""
+    """The writer of the index, which is created if it is not there; see `rag.stores.Store.write`."""
     check_terms(manifest, at.shown)
     client = connect(at)
     try:
@@ -64,11 +64,11 @@ def _leased_in_words(client: Elasticsearch, at: Address) -> Iterator[Lease]:
 
 
 class ElasticsearchWriter:
-    """`rag.stores.Writer` on Elasticsearch. After an error it takes nothing more.
+    """`rag.stores.Writer` on Elasticsearch. After an error it accepts nothing more.
 
-    Chunks are sent as they come, with document numbers that no reader looks at yet. A commit refreshes
-    the index and writes the state, which makes them visible and what was taken out invisible; that is
-    then deleted. What a killed writer leaves lies above the state's numbers, and the next one deletes it.
+    Chunks are sent as they come, with document numbers that no reader uses yet. A commit refreshes the index and
+    writes the state, which makes them visible and the removed ones invisible; those are then deleted. What a
+    killed writer leaves has numbers above those of the state, and the next writer deletes it.
     """
 
     def __init__(self, client: Elasticsearch, at: Address, manifest: Manifest, lease: Lease) -> None:
@@ -78,7 +78,7 @@ class ElasticsearchWriter:
         self._lease = lease
         self._state = State("", to_json(manifest))
         self._version: dict[str, int] | None = None  # of the state as last read or written
-        self._replaced = ""  # the index that a rebuild takes the place of
+        self._replaced = ""  # the index that a rebuild replaces
         self._rebuild = False
         self._begun = self._published = False
         self._held: dict[str, tuple[int, int, int]] = {}  # source → number, chunks, length in terms
@@ -88,7 +88,7 @@ class ElasticsearchWriter:
         self._changed = self._failed = False
 
     def begin(self, rebuild: bool = False) -> None:
-        """See what is there, clear away what a killed writer left, and make the index if need be."""
+        """Read the state, delete what a killed writer left, and create the index if it is not there."""
         with self._step():
             found = read_state(self._client, self._at)
             if self._at.pipeline:
@@ -110,7 +110,7 @@ class ElasticsearchWriter:
             self._held[each["source"]] = (each["document"], each["record"]["chunks"], each["length"])
 
     def _make(self, rebuild: bool) -> None:
-        """A new index of chunks, which nobody sees before `_publish`; ids go on where the old one's ended."""
+        """A new index of chunks, invisible before `_publish`; its ids continue after the old index's."""
         self._rebuild, self._replaced = rebuild, self._state.index
         index = f"{self._at.name}-{uuid.uuid4().hex[:8]}"
         self._client.indices.create(index=index, **chunk_index(self._at.name, self._manifest.dim))
@@ -120,11 +120,11 @@ class ElasticsearchWriter:
         self._changed = True
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`.
+        """Add `document`, replacing an earlier one of the same source. Rows of `vectors` match `chunks`.
 
-        With a pipeline `vectors` are not looked at: the server makes them from the field `embedding_text`.
-        Raises StoreError for vectors of another shape or not of unit length, and for text that no
-        file can hold; nothing has changed then.
+        With a pipeline `vectors` are ignored: the server computes them from the field `passage`.
+        Raises StoreError for vectors of another shape or not of unit length, and for text that no file can
+        contain; then nothing has changed.
         """
         check_text(document, chunks)
         if not self._at.pipeline:
@@ -149,14 +149,14 @@ class ElasticsearchWriter:
             self._grow(len(chunks), length, document=number + 1, next=first + len(chunks))
 
     def remove(self, sources: Iterable[str]) -> int:
-        """Take these sources out; how many there were."""
+        """Remove these sources; returns how many of them were there."""
         with self._step():
             return sum(map(self._take_out, dict.fromkeys(sources)))
 
     def commit(self) -> None:
-        """Make everything since the last commit visible to readers, in one step that survives a power cut.
+        """Make all changes since the last commit visible to readers, in one step that survives a power cut.
 
-        In a rebuild it is kept until `finish`.
+        In a rebuild this happens at `finish`.
         """
         if not (self._failed or self._changed):
             return
@@ -175,7 +175,7 @@ class ElasticsearchWriter:
             self._dead.clear()
 
     def finish(self) -> None:
-        """After a rebuild, put its index in the place of the old one."""
+        """After a rebuild, replace the old index by the new one."""
         if not self._rebuild or self._failed:
             return
         self.commit()
@@ -186,7 +186,7 @@ class ElasticsearchWriter:
                 self._client.indices.delete(index=self._replaced, ignore_unavailable=True)
 
     def close(self) -> None:
-        """Delete what was not committed, if the server can be reached: the next writer would do it too."""
+        """Delete what was not committed if the server can be reached; otherwise the next writer does it."""
         if not self._begun:
             return
         with suppress(Exception):
@@ -198,7 +198,7 @@ class ElasticsearchWriter:
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        """A step that is done whole, or the writer has failed."""
+        """A step that is done completely; otherwise the writer has failed."""
         if self._failed:
             raise StoreError(f"writing to the index {self._at.shown} failed before: run the command again")
         try:
@@ -209,7 +209,7 @@ class ElasticsearchWriter:
             raise
 
     def _take_out(self, source: str) -> int:
-        """Take a document out, if it is there; 1 if it was."""
+        """Remove a document; returns 1 if it was there, else 0."""
         if (held := self._held.pop(source, None)) is None:
             return 0
         number, chunks, length = held
@@ -233,12 +233,12 @@ class ElasticsearchWriter:
 
         if self._waiting:
             self._lease.check()
-            # Full queues (429) are waited for; every action may be sent twice without harm.
+            # If queues are full (429) we wait; sending an action twice does no harm.
             bulk(self._client, self._waiting, chunk_size=_FLUSH, max_chunk_bytes=_MOST_BYTES, max_retries=6)
             self._waiting.clear()
 
     def _publish(self) -> None:
-        """Write the state: the commit itself. The alias is for other programs, which find the index by it."""
+        """Write the state: this is the commit. The alias lets other programs find the index."""
         if not self._published:
             actions: list[dict[str, Any]] = [{"add": {"index": self._state.index, "alias": self._at.name}}]
             if self._replaced:
@@ -248,7 +248,7 @@ class ElasticsearchWriter:
         self._published = True
 
     def _write_state(self) -> None:
-        """Fails where another writer has written the state since: the lock then was lost in between."""
+        """Write the state. Fails if another writer has written it meanwhile, so that the lock was lost."""
         condition: dict[str, Any] = self._version or {"op_type": "create"}
         answer = self._client.index(
             index=self._at.control, id="state", document=self._state.to_json(), **condition
@@ -256,7 +256,7 @@ class ElasticsearchWriter:
         self._version = {"if_seq_no": answer["_seq_no"], "if_primary_term": answer["_primary_term"]}
 
     def _purge(self) -> None:
-        """Delete what is not visible: what was taken out, and what a writer sent and did not commit."""
+        """Delete what is not visible: removed documents, and those that a writer sent and did not commit."""
         self._client.indices.refresh(index=self._state.index)
         kept = [{"bool": {"filter": self._state.visible(kind)}} for kind in ("chunk", "document")]
         gone = {"bool": {"must_not": kept}}

@@ -18,10 +18,10 @@ _PART = 60_000  # characters of a segment in one record: Milvus takes no more th
 
 
 def term_hash(term: str) -> int:
-    """The number that stands for `term` in an engine: 32 bits, of which engines keep the highest for themselves.
+    """The number of `term` in an engine: a hash of 32 bits, without the highest values, which engines reserve.
 
-    A term has the number of one of a million others with a probability of 0.0002; such two are one term
-    to the engine, when frequencies are counted and when a chunk is scored.
+    A term shares its number with one of a million others with a probability of 0.0002; the engine then treats
+    the two as one term, in frequencies and in scores.
     """
     return min(crc32(term.encode("utf-8", "surrogatepass")), 0xFFFFFFFE)
 
@@ -37,7 +37,7 @@ class Segment:
         return len(self.hashes)
 
     def of(self, hashes: Hashes) -> Counts:
-        """The count of each of `hashes`, 0 for one that is not here."""
+        """The count of each of `hashes`, 0 for one that is not in the segment."""
         if not len(self.hashes):
             return np.zeros(len(hashes), np.int32)
         at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
@@ -52,7 +52,7 @@ def segment(counts: Mapping[int, int]) -> Segment:
 
 
 def added(segments: Sequence[Segment]) -> Segment:
-    """One segment that says what all of these say together."""
+    """The sum of these segments as one segment."""
     hashes, rows = np.unique(np.concatenate([each.hashes for each in segments]), return_inverse=True)
     counts = np.bincount(rows, np.concatenate([each.counts for each in segments]), len(hashes)).astype(np.int32)
     return Segment(hashes[counts != 0].astype(np.uint32), counts[counts != 0])

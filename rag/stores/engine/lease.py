@@ -1,9 +1,8 @@
-"""Being the only writer of an index on an engine: a claim with a time of expiry, renewed while it is held.
+"""The lock of an index on an engine: a claim that expires, renewed while it is held.
 
-Everyone who would write puts a claim beside the others' and then reads them all: whoever sees another's
-that has not expired takes the own one back. Of two at the same moment both may give way, never both go
-on. Only what every engine has is needed for that: what was written is read. The clocks of the machines
-that write must agree to within the lease.
+Each writer first writes a claim and then reads all claims. If it sees another claim that has not expired, it
+removes its own. Of two writers at the same moment both may give up, but never both continue. An engine needs
+only to read its own writes for that. The clocks of the machines that write must agree to within the lease.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from typing import Self
 from rag.errors import IndexLocked, StoreError
 from rag.stores.engine.protocol import Engine
 
-LEASE = 30.0  # seconds that a claim holds without being renewed
+LEASE = 30.0  # seconds after which a claim expires if it is not renewed
 
 
 class Lease:
@@ -57,11 +56,11 @@ class Lease:
             return
         self._ended.set()
         self._thread.join()
-        with suppress(StoreError):  # it expires by itself
+        with suppress(StoreError):  # otherwise it expires by itself
             self._engine.claim(self._owner, None)
 
     def check(self) -> None:
-        """Raise StoreError where the lease has run out, so that another may be writing."""
+        """Raise StoreError if the lease has expired, since another process may be writing."""
         if time.monotonic() >= self._until:
             raise StoreError(
                 f"the right to write to the index {self._url} ran out, since its server did not answer "
@@ -69,7 +68,7 @@ class Lease:
             )
 
     def renew(self) -> None:
-        """Claim the index for another while."""
+        """Claim the index for the next LEASE seconds."""
         asked = time.monotonic()
         claim = {
             "pid": os.getpid(), "host": platform.node(), "since": self._since, "until": time.time() + self._seconds
@@ -78,7 +77,7 @@ class Lease:
         self._until = asked + self._seconds
 
     def _alone(self) -> None:
-        """Raise IndexLocked where another's claim holds; those that have expired are taken away."""
+        """Raise IndexLocked if another claim is valid; expired ones are removed."""
         claims = self._engine.claims()
         if self._owner not in claims:
             raise IndexLocked(
@@ -98,8 +97,8 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._ended.wait(self._seconds / 6):
-            with suppress(StoreError):  # `check` tells when it was too long
-                if self._owner not in self._engine.claims():  # it had expired, and another writes
+            with suppress(StoreError):  # `check` raises if this lasts too long
+                if self._owner not in self._engine.claims():  # the claim had expired, and another process writes
                     self._until = 0.0
                     return
                 self.renew()

@@ -1,4 +1,4 @@
-"""What a search engine must do to hold an index: the few acts that `rag.stores.engine.store` is made of."""
+"""What a search engine must be able to do to hold an index: the operations that `EngineStore` needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.stores.engine.ranges import Ranges
 from rag.types import Chunk, Vector
 
 Counts = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
-"""Hashes of the terms of a chunk, ascending, and how often each stands there."""
+"""Hashes of the terms of a chunk, ascending, and how often each occurs."""
 
 ScoredNumbers = list[tuple[int, float]]
 """(number of the chunk, score), best first."""
@@ -22,10 +22,10 @@ ScoredNumbers = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A chunk as an engine takes it; `type` is that of its document.
+    """A chunk to be written to an engine; `type` is that of its document.
 
-    `hashes` are those of its terms, ascending, and `counts` how often each stands there; `pivot` is the
-    mean length that the index's weights are made with.
+    `hashes` are those of its terms, ascending, and `counts` how often each occurs; `pivot` is the mean length
+    that the index's weights are computed with.
     """
 
     number: int
@@ -51,7 +51,7 @@ def pack(row: Row) -> bytes:
 
 
 def unpack(data: bytes) -> Counts:
-    """The terms of a chunk by hash, ascending, and how often each stands there."""
+    """The hashes of a chunk's terms, ascending, and how often each occurs."""
     split = len(data) // 6 * 4
     return np.frombuffer(data[:split], "<u4"), np.frombuffer(data[split:], "<u2").astype(np.float32)
 
@@ -66,35 +66,35 @@ class EngineFilter:
 
 
 class Engine(Protocol):
-    """An engine, at one address. Every method raises StoreError in words, without a password."""
+    """An engine at one address. Every method raises StoreError of one line, without a password."""
 
     kind: str
     """How vectors are searched, for `rag status`."""
     slack: float
-    """How many times the score from `matching` a chunk's exact score may be: 1 for the very sum of weights."""
+    """The largest ratio of an exact score to that from `matching`; 1 if that is the exact sum of weights."""
 
     def state(self) -> str | None:
-        """The state record; None where there is none. Raises StoreError where the name is another's."""
+        """The state record, None if there is none. Raises StoreError if another program uses the name."""
         ...
 
     def set_state(self, text: str) -> None:
-        """Write the state record, in one step that lasts."""
+        """Write the state record in one durable step."""
         ...
 
     def create(self, dim: int) -> bool:
-        """Make what holds an index, where it is not there already; whether it takes vectors of `dim`."""
+        """Create the tables or collections if they are not there; returns whether they take vectors of `dim`."""
         ...
 
     def drop(self) -> None:
-        """Take away all there is of the index."""
+        """Delete the whole index."""
         ...
 
     def claims(self) -> dict[str, str]:
-        """Every writer's claim."""
+        """The claims of all writers, by owner."""
         ...
 
     def claim(self, owner: str, text: str | None) -> None:
-        """Write the claim of `owner`; None takes it back."""
+        """Write the claim of `owner`; None removes it."""
         ...
 
     def add_chunks(self, rows: Sequence[Row]) -> None: ...
@@ -106,7 +106,7 @@ class Engine(Protocol):
         ...
 
     def delete(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Take away chunks and records with these numbers."""
+        """Delete chunks and records with these numbers."""
         ...
 
     def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:
@@ -126,7 +126,7 @@ class Engine(Protocol):
     def vectors(self, numbers: Sequence[int]) -> dict[int, Vector]: ...
 
     def optimise(self) -> None:
-        """A writer that has committed ends: make what it wrote quick to search, where that is not so by itself."""
+        """Called when a writer ends after a commit: make what it wrote fast to search, if that needs a step."""
         ...
 
     def close(self) -> None: ...

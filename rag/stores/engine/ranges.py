@@ -1,4 +1,4 @@
-"""Sets of chunk ids as ranges, both ends included, ascending and apart. Pure functions."""
+"""Sets of chunk ids as ranges, both ends included, ascending and not adjacent. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Ranges = tuple[Range, ...]
 
 
 def merged(ranges: Iterable[Range]) -> Ranges:
-    """The same ids in as few ranges as can be."""
+    """The same ids in the fewest ranges."""
     out: list[Range] = []
     for first, last in sorted(ranges):
         if out and first <= out[-1][1] + 1:
@@ -22,7 +22,7 @@ def merged(ranges: Iterable[Range]) -> Ranges:
 
 
 def without(ranges: Iterable[Range], holes: Iterable[Range]) -> Ranges:
-    """The ids of `ranges` that no hole takes in."""
+    """The ids of `ranges` that are in none of the `holes`."""
     out: list[Range] = []
     gaps = merged(holes)
     for start, last in merged(ranges):
@@ -47,7 +47,7 @@ def holds(ranges: Sequence[Range], number: int) -> bool:
 
 
 def cover(ranges: Ranges, most: int) -> Ranges:
-    """At most `most` ranges that hold all of `ranges` and as little else as can be: small gaps are closed."""
+    """At most `most` ranges that contain all of `ranges`; the smallest gaps are closed."""
     if len(ranges) <= most:
         return ranges
     gaps = [after[0] - before[1] for before, after in pairwise(ranges)]

@@ -1,4 +1,4 @@
-"""What a commit has made visible, read from an engine's records."""
+"""The committed documents, frequencies and chunks, read from an engine's records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def visible_documents(engine: Engine, state: State) -> dict[str, tuple[int, Docu
 
 
 def read_segment(engine: Engine, first: int, last: int, url: str) -> Segment:
-    """A segment from its records. Raises StoreError where one is gone."""
+    """A segment from its records. Raises StoreError if one is gone."""
     parts = engine.records("segment", first, last)
     if len(parts) != last - first + 1:
         raise StoreError(f"the index {url} changed while it was searched: ask again")
@@ -30,13 +30,13 @@ def read_segment(engine: Engine, first: int, last: int, url: str) -> Segment:
 
 
 def chunk_fields(chunk: Chunk) -> list[object]:
-    """A chunk as a list that JSON carries, for engines that keep it in one field; `chunk_from` reads it."""
+    """A chunk as a list for JSON, for engines that keep it in one field; `chunk_from` reads it."""
     return [
         chunk.source, chunk.text, chunk.start, chunk.end, chunk.position, chunk.page, chunk.heading, chunk.place
     ]  # fmt: skip
 
 
 def chunk_from(fields: list[Any]) -> Chunk:
-    """The chunk that `chunk_fields` made the list of; earlier lists end before `place`."""
+    """The chunk of a list made by `chunk_fields`; lists of older versions end before `place`."""
     source, text, start, end, position, page, heading, *place = fields
     return Chunk(source, text, start, end, position, page, tuple(heading), *place)

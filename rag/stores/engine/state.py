@@ -1,9 +1,9 @@
-"""The one record of an index on an engine without transactions: writing it anew is what commits.
+"""The state record of an index on an engine without transactions: writing it is the commit.
 
-Every record of an index has a number, given out in order: first that of a document, then those of its
-chunks. A reader reads the state and looks at what lies below `next` and is not `dead`; a writer puts new
-records from `next` on, and what it takes out stays until a state without it is written. So whoever is
-killed leaves only records that nobody sees, and the next writer takes them away.
+Every record of an index has a number, in ascending order: first a document, then its chunks. A reader reads
+the state, and of the records only those below `next` that are not `dead`. A writer adds records from `next`
+on; what it removes stays until a state without it is written. So a killed writer leaves only records that no
+reader sees, and the next writer deletes them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a commit wrote.
+    """The content of a commit.
 
-    `name` tells apart two indexes of one name; `length` is the number of terms in all chunks; `pivot` the
-    mean number of terms that the engine's own weights were made with (0: none yet); `segments` are (first
-    record, last record, terms) of the frequencies; `dead` and `stale` are records to be deleted, of
-    documents and of segments.
+    `name` distinguishes an index from an earlier one at the same place; `length` is the number of terms in all
+    chunks; `pivot` is the mean number of terms that the engine's weights were computed with (0: none yet);
+    `segments` are (first record, last record, terms) of the frequencies; `dead` and `stale` are records to be
+    deleted, of documents and of segments.
     """
 
     name: str

@@ -1,10 +1,10 @@
 """An index on an engine without transactions: what Qdrant, Redis and Milvus have in common.
 
-Lexical scores are exact: the engine gives candidates by its own weights (made with the mean length that
-the first commit found), and BM25 is computed here from the counts of their terms, with the frequencies
-that the index keeps (`rag.stores.engine.frequencies`). Candidates are asked for until none that is missing could
-score higher, by the largest factor that another mean length, and Redis's other way to score, can bring; of
-very common terms 4,096 candidates are the end.
+Lexical scores are exact. The engine gives candidates by its own weights (computed with the mean length at the
+first commit), and BM25 is computed here from the counts of their terms, with the frequencies that the index
+keeps (`rag.stores.engine.frequencies`). More candidates are requested until none of the others could score
+higher, given the largest factor by which another mean length, or Redis's own formula, can change a score. For
+very common terms the search ends at 4,096 candidates.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from rag.stores.engine.records import read_segment, visible_documents
 from rag.stores.engine.state import FORMAT, State, from_text
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
-EXACT_UP_TO = 10_000  # chunks; beyond, the engine's graph is searched
-_MOST_RANGES = 500  # in one question; more are covered, and what should not be there is asked for again
+EXACT_UP_TO = 10_000  # chunks; in larger indexes the engine's graph is searched
+_MOST_RANGES = 500  # in one search; more are merged, and what should not be found is filtered out afterwards
 _MOST_CANDIDATES = 4096
-_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before an exact search that found too little is made again
-_SPARE = 32  # candidates beyond those wanted, since exact scores order them anew
-_MORE = 400  # the same, beyond four times as many as wanted, where the engine's scores are less exact
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before an exact search that found too little is repeated
+_SPARE = 32  # extra candidates, since exact scores change their order
+_MORE = 400  # the same, beyond four times the hits wanted, for engines with less exact scores
 
 
 class EngineStore:
@@ -79,9 +79,9 @@ class EngineStore:
         return _best([(number, max(-1.0, min(1.0, score))) for number, score in found], n)
 
     def _least(self, n: int, state: State, where: Where | None) -> int:
-        """How many chunks an exact search must find, as far as that is known.
+        """How many chunks an exact search must find, if that is known.
 
-        Qdrant loses sight of some for a moment while it puts its segments in order.
+        Qdrant can miss some chunks for a moment while it reorganises its segments.
         """
         if where is None or where == Where():
             return min(n, state.chunks)
@@ -99,7 +99,7 @@ class EngineStore:
         if not weights:
             return []
         asked: dict[int, float] = {}
-        for key, weight in weights.items():  # two terms of one hash count as one for the engine
+        for key, weight in weights.items():  # two terms with one hash are one term for the engine
             asked[term_hash(key)] = max(weight, asked.get(term_hash(key), 0.0))
         return self._best_of(asked, n, where, state)
 
@@ -109,9 +109,9 @@ class EngineStore:
         return bm25.rarities(terms, self._frequencies(state, bm25.distinct(terms)), state.chunks)
 
     def _best_of(self, asked: Mapping[int, float], n: int, where: Where | None, state: State) -> list[Scored]:
-        """The `n` best by exact BM25: candidates are asked for until none left out can be among them.
+        """The `n` best by exact BM25: candidates are requested until no other chunk can be among them.
 
-        A count's part in BM25 grows with the mean length, by no more than the factor it grew by itself.
+        If the mean length grows by a factor, a term's part in BM25 grows by that factor at most.
         """
         most = max(state.average / max(state.pivot, 1.0), 1.0) * self._engine.slack
         wanted = n + _SPARE if self._engine.slack == 1 else 4 * n + _MORE
@@ -129,7 +129,7 @@ class EngineStore:
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order.
 
-        Raises IndexMissing, and StoreError where one is gone (replaced since the search that found it).
+        Raises IndexMissing, and StoreError if a chunk is gone (replaced since the search that found it).
         """
         visible = self._state().visible
         found = self._engine.chunks([each for each in ids if holds(visible, each)]) if ids else {}
@@ -155,7 +155,7 @@ class EngineStore:
         return found[1], self.chunks(numbers), vectors.reshape(len(numbers), state.manifest.dim)
 
     def write(self, manifest: Manifest) -> AbstractContextManager[Writer]:
-        """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
+        """The only writer of the index. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
         from rag.stores.engine.writer import writing
 
         return writing(self._engine, manifest, self._url)
@@ -172,7 +172,7 @@ class EngineStore:
         }
 
     def close(self) -> None:
-        """Let go of the connection and of what is held in memory."""
+        """Close the connection and free the memory."""
         self._engine.close()
         with self._lock:
             self._forget()
@@ -193,7 +193,7 @@ class EngineStore:
         self._segments.clear()
 
     def _documents_of(self, state: State) -> dict[str, tuple[int, Document]]:
-        """Number and document by source, of this generation."""
+        """Number and document of each source in this generation."""
         with self._lock:
             name, generation, held = self._documents
         if (name, generation) == (state.name, state.generation):
@@ -206,7 +206,7 @@ class EngineStore:
     def _search(
         self, search: Callable[[int, EngineFilter], ScoredNumbers], n: int, state: State, where: Where | None
     ) -> ScoredNumbers:
-        """`search` asked until it gives `n` chunks that are visible and that `where` lets through, or all."""
+        """Repeat `search` until it gives `n` chunks that are visible and match `where`, or all there are."""
         allowed = self._allowed(state, where)
         if n < 1 or not allowed:
             return []
@@ -219,7 +219,7 @@ class EngineStore:
             kept = [each for each in found if holds(allowed, each[0])]
             if len(kept) >= n or (len(found) < m and len(found) == len(kept)):
                 return kept[:n]
-            if among.ranges is None:  # a writer is at work: now without what is not yet or no longer there
+            if among.ranges is None:  # a writer is active: repeat with only the visible chunks
                 among = replace(among, ranges=cover(allowed, _MOST_RANGES))
             elif len(found) < m:
                 return kept[:n]
@@ -227,7 +227,7 @@ class EngineStore:
                 m *= 4
 
     def _allowed(self, state: State, where: Where | None) -> Ranges:
-        """The numbers of what is visible and of a source that `where` lets through."""
+        """The numbers of the visible chunks whose source matches `where`."""
         if where is None or where.source is None:
             return state.visible
         found = self._documents_of(state)
@@ -238,7 +238,7 @@ class EngineStore:
         )
 
     def _frequencies(self, state: State, keys: Sequence[str]) -> dict[str, int]:
-        """How many chunks hold each of `keys`."""
+        """How many chunks contain each of `keys`."""
         hashes = np.array([term_hash(key) for key in keys], np.uint32)
         total = np.zeros(len(keys), np.int64)
         for first, last, _ in state.segments:
@@ -274,5 +274,5 @@ class EngineStore:
 
 
 def _best(found: ScoredNumbers, n: int) -> list[Scored]:
-    """The best `n`, of equals the lower number first."""
+    """The best `n`; of equal scores the lower number first."""
     return [Scored(*each) for each in sorted(found, key=lambda each: (-each[1], each[0]))[:n]]

@@ -25,13 +25,13 @@ from rag.text import chunk_terms
 from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
 _BATCH = 256  # chunks sent at once
-_DEAD_KEPT = 64  # ranges that readers leave out; more are deleted at a commit, all at the end
+_DEAD_KEPT = 64  # ranges that readers skip; more are deleted at a commit, all of them at the end
 _BEYOND = 2**53  # above every number: JSON keeps integers exact up to here
 
 
 @contextmanager
 def writing(engine: Engine, manifest: Manifest, url: str) -> Iterator[EngineWriter]:
-    """The writer of the index on `engine`, which is made if need be; see `rag.stores.Store.write`."""
+    """The writer of the index on `engine`, which is created if it is not there; see `rag.stores.Store.write`."""
     check_terms(manifest, url)
     held = engine.state()
     if held is not None:
@@ -47,7 +47,7 @@ def writing(engine: Engine, manifest: Manifest, url: str) -> Iterator[EngineWrit
 
 
 class EngineWriter:
-    """`rag.stores.Writer`: new records are put behind `state.next`, and the state written anew commits them."""
+    """`rag.stores.Writer`: new records are added from `state.next` on; writing the new state commits them."""
 
     def __init__(self, engine: Engine, manifest: Manifest, url: str, lease: Lease) -> None:
         self._engine = engine
@@ -62,7 +62,7 @@ class EngineWriter:
         self._start()
 
     def _start(self) -> None:
-        """Nothing put or removed since the last commit."""
+        """Forget what was put and removed since the last commit."""
         self._next = self._state.next
         self._chunks = self._length = 0
         self._pending: list[tuple[int, Chunk, str, Vector, Counter[int]]] = []
@@ -72,7 +72,7 @@ class EngineWriter:
         self._changed = False
 
     def begin(self, fits: bool = True) -> None:
-        """Read the last commit, now as the only writer, and take away what a killed writer left."""
+        """Read the last commit as the only writer, and delete what a killed writer left."""
         text = self._engine.state()
         if text is not None:
             self._state = from_text(text, self._url)
@@ -88,10 +88,10 @@ class EngineWriter:
         self._changed = text is None
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`.
+        """Add `document`, replacing an earlier one of the same source. Rows of `vectors` match `chunks`.
 
         Raises StoreError for vectors of another shape or not of unit length, and for text that cannot be
-        written; nothing has changed then.
+        written; then nothing has changed.
         """
         check_text(document, chunks)
         check_vectors(document.source, len(chunks), vectors, self._manifest, self._url)
@@ -112,12 +112,12 @@ class EngineWriter:
                 self._flush()
 
     def remove(self, sources: Iterable[str]) -> int:
-        """Take these sources out; how many there were."""
+        """Remove these sources; returns how many of them were there."""
         with self._step():
             return sum(self._delete(source) for source in dict.fromkeys(sources))
 
     def commit(self) -> None:
-        """Make everything since the last commit visible to readers, in one step that survives a power cut."""
+        """Make all changes since the last commit visible to readers, in one step that survives a power cut."""
         if not (self._changed or self._failed):
             return
         with self._step():
@@ -139,7 +139,7 @@ class EngineWriter:
                 self._purge()
 
     def _still_alone(self) -> None:
-        """Raise StoreError where another process has written since the last commit."""
+        """Raise StoreError if another process has written since the last commit."""
         self._lease.check()
         text = self._engine.state()
         there = from_text(text, self._url) if text else None
@@ -152,9 +152,9 @@ class EngineWriter:
             )
 
     def close(self) -> None:
-        """Undo what was not committed; where nothing ever was, no index is left.
+        """Undo what was not committed; if nothing ever was, no index is left.
 
-        After a failure the next writer does that: a commit may have arrived though its answer did not.
+        After a failure the next writer does that: a commit may have arrived although its answer did not.
         """
         if self._failed:
             return
@@ -169,7 +169,7 @@ class EngineWriter:
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        """A step that is done whole, or the writer has failed and takes no more."""
+        """A step that is done completely; otherwise the writer has failed and accepts nothing more."""
         if self._failed:
             raise StoreError(f"writing to the index {self._url} failed before: run the command again")
         try:
@@ -185,7 +185,7 @@ class EngineWriter:
             self._counts[each] += sign
 
     def _delete(self, source: str) -> int:
-        """Take a document out, if it is there; 1 if it was."""
+        """Remove a document; returns 1 if it was there, else 0."""
         if (held := self._held.pop(source, None)) is None:
             return 0
         number, document = held
@@ -203,7 +203,7 @@ class EngineWriter:
         return 1
 
     def _flush(self) -> None:
-        """Send what waits. The records of documents go last, and none of it is visible."""
+        """Send the waiting records, documents last; nothing is visible yet."""
         if not self._state.pivot:
             self._state = replace(self._state, pivot=max(self._length / max(self._chunks, 1), 1.0))
         for i in range(0, len(self._pending), _BATCH):
@@ -214,9 +214,9 @@ class EngineWriter:
         self._pending, self._records = [], {}
 
     def _merge_frequencies(self, state: State) -> State:
-        """`state` with a segment for what has changed; segments of like size are put together.
+        """`state` with a new segment for the changes; segments of similar size are merged.
 
-        So there are as many as the size has binary digits, and each number is written as often.
+        So the number of segments, and how often a count is written, grows with the logarithm of the size.
         """
         fresh = segment(self._counts)
         if not len(fresh):
@@ -238,7 +238,7 @@ class EngineWriter:
         return replace(state, segments=tuple(rows), stale=merged(stale))
 
     def _purge(self, unseen: bool = False) -> None:
-        """Delete what no reader sees: the dead, and with `unseen` what was not committed."""
+        """Delete what no reader sees: dead records, and with `unseen` those that were not committed."""
         state = self._state
         gone = [*state.dead, *state.stale, *([(state.next, _BEYOND)] if unseen else [])]
         if not gone:

@@ -18,7 +18,7 @@ from rag.types import Vector, Vectors
 
 Codes = npt.NDArray[np.uint8]
 
-_SEED = b"ragstone codes 1"  # another seed is another format
+_SEED = b"ragstone codes 1"  # another seed would be another format
 _ROUNDS = 3
 
 
@@ -28,10 +28,10 @@ def width(dim: int) -> int:
 
 
 def rotated(vectors: Vectors) -> Vectors:
-    """``(n, dim)`` turned by one fixed rotation, which depends on `dim` alone.
+    """``(n, dim)`` rotated by one fixed rotation, which depends only on `dim`.
 
-    A Hadamard matrix needs a power of two: signs are flipped at random, then the first and the last
-    dimensions that make one are mixed, and all that again, so that every dimension reaches every other.
+    A Hadamard matrix needs a power of two. So signs are flipped at random, then the first and the last dimensions
+    that form a power of two are mixed, and all that is repeated, so that all dimensions are mixed.
     """
     dim = vectors.shape[1]
     size = 1 << (dim.bit_length() - 1)
@@ -44,7 +44,7 @@ def rotated(vectors: Vectors) -> Vectors:
 
 
 def _mixed(vectors: Vectors) -> Vectors:
-    """``(n, 2^k)`` times a Hadamard matrix, which is a product of two small ones."""
+    """``(n, 2^k)`` times a Hadamard matrix, computed as the product of two small ones."""
     n, size = vectors.shape
     left = 1 << (size.bit_length() // 2)
     blocks = vectors.reshape(n, left, size // left)
@@ -73,10 +73,10 @@ def encode(vectors: Vectors) -> Codes:
 
 
 def estimate(query: Vector, codes: Codes) -> npt.NDArray[np.float32]:
-    """``(n,)``: how near the vectors of `codes` are to `query`; comparable with one another, no cosines."""
+    """``(n,)``: how near the vectors of `codes` are to `query`; good for ranking, but not cosines."""
     turned = np.zeros(8 * codes.shape[1], np.float32)
     turned[: len(query)] = rotated(query[None])[0]
-    # What each byte of a code can add: 256 sums of eight numbers, of which as many are looked up.
+    # What each byte of a code can add: 256 possible sums of eight numbers, looked up by the byte.
     sums = turned.reshape(-1, 8) @ _byte_signs()
     near: npt.NDArray[np.float32] = np.take(sums, codes + _offsets(len(sums))).sum(axis=1)
     return near
@@ -84,7 +84,7 @@ def estimate(query: Vector, codes: Codes) -> npt.NDArray[np.float32]:
 
 @cache
 def _byte_signs() -> Vectors:
-    """``(8, 256)``: the signs that each value of a byte stands for."""
+    """``(8, 256)``: the signs of each value of a byte."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).T
     return 2 * bits.astype(np.float32) - 1
 

@@ -1,7 +1,8 @@
 """The vector side of the embedded store for many chunks: a scan of one bit a dimension, the best compared exactly.
 
-Nothing is trained and no graph is kept, so that adding and taking out cost what they hold, and no number of
-changes makes a search worse. In memory are the codes alone: 112 bytes for 896 dimensions.
+Nothing is trained and no graph is kept. So adding and removing cost in proportion to what is added or removed,
+and searches do not get worse with the number of changes. Only the codes are in memory: 112 bytes for 896
+dimensions.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from rag.types import Vector, Vectors
 
 KIND = "codes of 1 bit a dimension, best of them by float16"
 FROM = 20_000
-"""Chunks from which codes are searched: the first search is faster far below, later ones from about 33,000
-(`benchmarks/SCALE.md`)."""
+"""The number of chunks from which codes are searched. The first search is faster with codes far below it, later
+ones from about 33,000 (`benchmarks/SCALE.md`)."""
 BLOCK = 1024  # codes in one row of SQLite, at most
 
-# At least, and for each one asked for; what recall they give is in `benchmarks/SCALE.md`.
-_NEAR = 1000, 10  # codes nearest by Hamming distance that are looked at again
-_NEARER = 250, 2.5  # of those, by `estimate`, that are compared exactly
-_SHARE = 250_000  # codes that are worth a thread of their own
+# (at least, for each hit that is wanted); `benchmarks/SCALE.md` has the recall.
+_NEAR = 1000, 10  # the nearest codes by Hamming distance, which `estimate` then ranks
+_NEARER = 250, 2.5  # the best of those, whose vectors are then compared exactly
+_SHARE = 250_000  # codes for which an additional thread pays off
 
 Fetch = Callable[[Ids], tuple[Ids, Vectors]]
-"""Stored vectors of these chunks, those that are there."""
+"""Returns the stored vectors of these chunks, as far as they are there."""
 
 
 class CodedIndex:
-    """Codes of all chunks in order of id. Any thread may search or `sync`: what is held is never changed."""
+    """Codes of all chunks in order of id. Any thread may search or `sync`: arrays are replaced, never changed."""
 
     def __init__(self, dim: int) -> None:
         self._held: tuple[int, Ids, Codes] = -1, np.empty(0, np.int64), np.empty((0, width(dim)), np.uint8)
@@ -43,7 +44,7 @@ class CodedIndex:
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
     def sync(self, generation: int, ids: Ids, load: Load) -> None:
-        """Hold the codes of exactly these chunks (ascending), unless a newer generation is held already."""
+        """Load the codes of exactly these chunks (ascending), unless a newer generation is loaded already."""
         with self._lock:
             held, had, codes = self._held
             if generation <= held:
@@ -90,8 +91,8 @@ class CodedIndex:
 
 def _scan(code: Codes, codes: Codes, n: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Distances and rows of the `n` codes nearest to `code`."""
-    import faiss  # heavy, and all but dense search does without
+    import faiss  # heavy, and needed only for dense search
 
-    faiss.omp_set_num_threads(1)  # of this thread: one question is one thread's work
+    faiss.omp_set_num_threads(1)  # for this thread: one search runs on one thread
     distances, rows = faiss.knn_hamming(code, codes, min(n, len(codes)))
     return distances[0], rows[0]

@@ -1,4 +1,4 @@
-"""BM25: the formula, and the search for the chunks that have most of it."""
+"""BM25 search: the chunks with the best scores for some terms."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _MOST_POSTINGS = 16_000_000  # in the cache, 5 bytes each
-_NARROWED_FROM = 2000  # chunks that hold a term: below, its postings are added in the time it takes to look
+_NARROWED_FROM = 2000  # chunks with a term: below, adding its postings is faster than looking up candidates
 _ROUNDING = 1e-5  # float32 sums err by far less than this share
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Where a term stands: rows (positions among the index's chunks), ascending, and how often in each."""
+    """The chunks with a term: rows (positions among all chunks), ascending, and how often it occurs in each."""
 
     rows: npt.NDArray[np.int32]
     counts: npt.NDArray[np.uint8]
@@ -34,7 +34,7 @@ class Postings:
 class Lexicon:
     """Finds chunks by their terms, in one generation of the index; safe in threads.
 
-    Keeps the postings of the terms asked for lately.
+    Caches the postings of recent terms.
     """
 
     def __init__(self, ids: Ids, lengths: Floats, segments: Sequence[int]) -> None:
@@ -77,7 +77,7 @@ class Lexicon:
         return [rarity(len(self._ids), counted[term]) for term in terms]
 
     def _counted(self, db: sqlite3.Connection, terms: Sequence[str]) -> dict[str, int]:
-        """`terms` without repetition, and how many chunks hold each; of more than MOST_TERMS, the rarest."""
+        """`terms` without repetition, and how many chunks contain each; of more than MOST_TERMS, the rarest."""
         counted = frequencies(db, self._segments, dict.fromkeys(terms))
         if len(counted) <= MOST_TERMS:
             return counted
@@ -107,14 +107,14 @@ class Lexicon:
 
 
 def _places(ids: Ids) -> npt.NDArray[np.int32]:
-    """The row of each id, -1 for one that is gone; the last place is for whatever lies behind."""
+    """The row of each id, -1 for one that is gone; the last entry is for ids beyond the last."""
     places = np.full(int(ids[-1]) + 2 if len(ids) else 1, -1, np.int32)
     places[ids] = np.arange(len(ids), dtype=np.int32)
     return places
 
 
 class _Scoring:
-    """Scores in the making, for one question."""
+    """The scores of one search while terms are added."""
 
     def __init__(self, norms: Floats, n: int, allowed: npt.NDArray[np.bool_] | None) -> None:
         self._norms = norms
@@ -125,7 +125,7 @@ class _Scoring:
         self._narrowed = False
 
     def add(self, postings: Postings, weight: float) -> None:
-        """Add a term to every chunk that holds it."""
+        """Add a term to the scores of all chunks that contain it."""
         rows, counts = postings.rows, postings.counts
         if self._allowed is not None:
             kept = self._allowed[rows]
@@ -134,9 +134,9 @@ class _Scoring:
         self._scores[rows] += self._gain(rows, counts, weight)
 
     def narrow(self, frequency: int, most: float) -> bool:
-        """Whether a chunk not found so far has no chance, since what is left of the terms adds `most` at most.
+        """Whether no new chunk can be among the best, since the remaining terms add at most `most`.
 
-        Of the found ones, those without a chance are let go. Not tried before a term that is read faster.
+        Found chunks without a chance are dropped. Not tried if reading the next term is faster.
         """
         found = sum(map(len, self._found))
         if not self._narrowed and (frequency < _NARROWED_FROM or found < self._n):
@@ -152,7 +152,7 @@ class _Scoring:
         return self._narrowed
 
     def add_to_found(self, postings: Postings, weight: float) -> None:
-        """Add a term to the chunks found so far."""
+        """Add a term to the scores of the chunks found so far."""
         rows = np.concatenate(self._found)
         places = np.minimum(np.searchsorted(postings.rows, rows), len(postings.rows) - 1)
         held = postings.rows[places] == rows
@@ -160,7 +160,7 @@ class _Scoring:
         self._scores[rows] += self._gain(rows, postings.counts[places[held]], weight)
 
     def best(self) -> tuple[npt.NDArray[np.int32], Floats]:
-        """Rows and scores of the best, best first; of equals the first row."""
+        """Rows and scores of the best, best first; of equal scores the first row."""
         rows = np.sort(np.concatenate(self._found))
         scores = self._scores[rows]
         chosen = best(scores, self._n)

@@ -14,15 +14,15 @@ from rag.types import Vector, Vectors
 Ids = npt.NDArray[np.int64]
 
 Load = Callable[[int], Iterable[tuple[Ids, bytes]]]
-"""What is stored behind a chunk id: ids, ascending, and their rows."""
+"""Returns the vectors stored after a chunk id: ids, ascending, and their rows."""
 
 KIND = "exact, float16"
 
 
 def pack(vectors: Vectors) -> bytes:
-    """Vectors as they are stored: float16, which moves a cosine of unit vectors by less than 0.0005.
+    """Vectors as they are stored: float16, which changes a cosine of unit vectors by less than 0.0005.
 
-    Half of one unit in the last of float16's 11 bits is 2^-11 of each product, and the products' sizes
+    The rounding error of float16 with its 11 bits is at most 2^-11 of each product, and the absolute products
     sum to at most 1.
     """
     return vectors.astype("<f2").tobytes()
@@ -34,7 +34,7 @@ def unpack(data: bytes, dim: int) -> Vectors:
 
 
 def best(scores: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.intp]:
-    """Rows of the `n` highest scores, best first; of equals the first row."""
+    """Rows of the `n` highest scores, best first; of equal scores the first row."""
     if n < len(scores):
         threshold = np.partition(scores, len(scores) - n)[len(scores) - n]
         rows = np.flatnonzero(scores >= threshold)
@@ -46,12 +46,12 @@ def best(scores: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.intp]:
 class ExactIndex:
     """Exact search over float16 vectors. Rows lie in order of chunk id; any thread may search or `sync`.
 
-    FAISS keeps these vectors in the very form SQLite does, so that loading is copying: a second file
-    for them would be read no faster.
+    FAISS keeps these vectors in the same form as SQLite, so loading is only copying: a second file for them
+    would not be faster.
     """
 
     def __init__(self, dim: int) -> None:
-        import faiss  # heavy, and all but dense search does without
+        import faiss  # heavy, and needed only for dense search
 
         self._dim = dim
         self._faiss = faiss
@@ -61,9 +61,9 @@ class ExactIndex:
         self._gate = _Gate()
 
     def sync(self, generation: int, ids: Ids, load: Load) -> None:
-        """Hold the vectors of exactly these chunks (ascending), unless a newer generation is held already.
+        """Load the vectors of exactly these chunks (ascending), unless a newer generation is loaded already.
 
-        Since ids are never given twice, what is new lies behind the last one that is held.
+        Since ids are never reused, new ones are greater than the last one loaded.
         """
         if generation <= self._generation:
             return
@@ -96,7 +96,7 @@ class ExactIndex:
     def search(self, query: Vector, n: int, among: Ids | None = None) -> list[tuple[int, float]]:
         """The `n` nearest chunks as (id, cosine), best first; `among` (ascending) are the ones allowed."""
         with self._gate.shared():
-            # One query is one thread's work; waking the others costs more than it brings.
+            # One query runs on one thread; waking others costs more than it gains.
             self._faiss.omp_set_num_threads(1)
             n = min(n, self._index.ntotal)
             if n < 1:
@@ -125,7 +125,7 @@ def _bits(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
 
 
 class _Gate:
-    """Lets any number in to read, or one alone to change."""
+    """A lock for any number of readers, or one writer."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -144,6 +144,6 @@ class _Gate:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        with self._condition:  # held throughout, so that nobody comes in
+        with self._condition:  # held to the end, so that no reader comes in
             self._condition.wait_for(lambda: self._inside == 0)
             yield

@@ -7,7 +7,7 @@ from rag.types import Where
 
 
 def sql(where: Where) -> tuple[str, list[str | int]]:
-    """The query for the ranges (first id, number) of the chunks that `where` lets through, and its values."""
+    """The query, with its values, for the ranges (first id, number) of the chunks that match `where`."""
     conditions: list[str] = ["true"]
     values: list[str | int] = []
     if where.source is not None:
@@ -27,10 +27,10 @@ def sql(where: Where) -> tuple[str, list[str | int]]:
 
 
 def sqlite_glob(pattern: str) -> str:
-    """`pattern` as `fnmatch.fnmatchcase` reads it, in the words of SQLite's GLOB.
+    """The pattern of SQLite's GLOB with the meaning that `pattern` has in `fnmatch.fnmatchcase`.
 
-    They differ inside brackets: SQLite negates with ^ where fnmatch has !, and a bracket that is
-    never closed is a plain character to fnmatch only.
+    They differ inside brackets: SQLite negates with ^, fnmatch with !, and a bracket that is never closed is a
+    plain character only for fnmatch.
     """
     out: list[str] = []
     i = 0

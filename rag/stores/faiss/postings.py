@@ -1,8 +1,8 @@
-"""Which chunks hold a term, and how often: postings in segments, one for each commit, merged as they grow.
+"""Which chunks contain a term, and how often: postings in segments, one for each commit, merged as they grow.
 
-FTS5 gives a term's postings at some 0.1 µs each, through a table that is made up row by row: half a second
-for a common word of a million chunks. Here they are bytes that NumPy reads as they are. A segment is never
-changed; what is removed is taken off the frequency in a later one, and its postings go when both are merged.
+SQLite's FTS5 gives a term's postings row by row at about 0.1 µs each: half a second for a common word of a
+million chunks. Here they are bytes that NumPy reads directly. A segment is never changed: a removed chunk is
+subtracted from the frequencies in a later segment, and its postings disappear when both are merged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 POSTING = np.dtype([("count", "u1"), ("id", "<u4")])
-"""How often the term stands in the chunk (255 for more: BM25 no longer tells them apart), and the chunk's id."""
+"""How often the term occurs in the chunk (at most 255: above, BM25 hardly changes), and the chunk's id."""
 
 _TIER = 1 << 15  # postings of a segment of the lowest tier; each tier above has `_FAN` times as many
 _FAN = 8  # segments of one tier that are merged
@@ -28,7 +28,7 @@ WHERE segment IN ({1}) GROUP BY term HAVING f != 0 OR length(d) > 0"""
 
 
 def frequencies(db: sqlite3.Connection, segments: Sequence[int], terms: Iterable[str]) -> dict[str, int]:
-    """How many chunks hold each of `terms`."""
+    """How many chunks contain each of `terms`."""
     query = f"SELECT total(frequency) FROM postings WHERE segment IN ({_marks(segments)}) AND term = ?"  # noqa: S608
     return {term: int(db.execute(query, (*segments, term)).fetchone()[0]) for term in terms}
 
@@ -51,7 +51,7 @@ def _marks(values: Sequence[object]) -> str:
 
 
 class PostingsWriter:
-    """Gathers what a transaction adds and removes, and writes it as one more segment."""
+    """Collects what a transaction adds and removes, and writes it as a new segment."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -60,7 +60,7 @@ class PostingsWriter:
         self._size = 0
 
     def add(self, first: int, chunks: Sequence[Sequence[str]]) -> None:
-        """The terms of new chunks, whose ids count up from `first`."""
+        """Add the terms of new chunks, whose ids count up from `first`."""
         fresh = self._fresh
         for key, terms in enumerate(chunks, first):
             counts = Counter(terms)
@@ -70,7 +70,7 @@ class PostingsWriter:
         self._bound()
 
     def remove(self, terms: Iterable[str]) -> None:
-        """The terms of a chunk that goes."""
+        """Remove the terms of a chunk."""
         self._gone.update(set(terms))
         self._bound()
 
@@ -85,7 +85,7 @@ class PostingsWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write a segment, in the transaction that is open, and merge where there are too many."""
+        """Write a segment in the open transaction, and merge segments if there are too many."""
         if not self._fresh and not self._gone:
             return
         added = ((term, self._fresh.get(term, b"")) for term in sorted(self._fresh.keys() | self._gone.keys()))
@@ -101,7 +101,7 @@ class PostingsWriter:
         return int(self._db.execute("SELECT last_insert_rowid()").fetchone()[0])
 
     def _crowd(self) -> list[int] | None:
-        """The segments of a tier that has enough to be merged, the lowest such tier."""
+        """The segments of the lowest tier that has enough of them to be merged."""
         tiers: defaultdict[int, list[int]] = defaultdict(list)
         for key, size in self._db.execute("SELECT id, size FROM segments"):
             tiers[_tier(size)].append(key)
@@ -121,7 +121,7 @@ class PostingsWriter:
         self._db.execute(f"DELETE FROM segments WHERE id IN ({among})")  # noqa: S608
 
     def _alive(self) -> Callable[[bytes], bytes] | None:
-        """Takes out of postings those of chunks that are gone; None where none ever went."""
+        """A function that removes the postings of deleted chunks; None if no chunk was ever deleted."""
         held = self._db.execute("SELECT first, chunks FROM documents WHERE chunks > 0").fetchall()
         there = np.zeros(max((first + count for first, count in held), default=1), np.bool_)
         for first, count in held:

@@ -1,4 +1,4 @@
-"""The SQLite file that is the truth of the embedded store: schema, connections, errors in words."""
+"""The SQLite file of the embedded store: schema, connections, and errors in one line."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FILE = "ragstone.sqlite"
 VERSION = 3  # of the schema, in the file's user_version
 _APPLICATION = 0x52414753  # "RAGS", in the file's application_id
 
-# Chunk ids are given out by `state.next` and never again, and a document's are consecutive from `first`:
-# a reader that knows some chunks finds the new ones behind the last it has, and the gone ones by absence.
-# `generation` counts commits; `name` tells apart two indexes that stood in one folder, one after the other.
+# Chunk ids come from `state.next` and are never reused; a document's are consecutive from `first`. So a reader
+# that knows some chunks finds new ones after its last id, and deleted ones because they are absent.
+# `generation` counts commits; `name` distinguishes an index from an earlier one in the same folder.
 # `lengths` are the chunks' numbers of terms (uint32, little-endian), `scripts` one byte a chunk, 1 for Latin;
 # `vectors` are float16 rows; `codes` those of `binary_codes`, of up to BLOCK chunks, the first of which has
 # the id `first`; `postings` are those of `postings`, and a segment's `frequency` is what it adds to the
@@ -72,7 +72,7 @@ def _kind(error: sqlite3.Error, folder: Path) -> int:
 
 @contextmanager
 def translate_errors(folder: Path) -> Iterator[None]:
-    """Say what SQLite or the file system raises about the index in `folder` as a StoreError of one line."""
+    """Raise what SQLite or the file system raises about the index in `folder` as a StoreError of one line."""
     try:
         yield
     except sqlite3.Error as error:
@@ -83,14 +83,14 @@ def translate_errors(folder: Path) -> Iterator[None]:
 
 
 def _connect(file: Path, options: str) -> sqlite3.Connection:
-    """A connection by URI, which alone can say "do not create"; transactions are begun by hand."""
+    """A connection by URI, the only form with an option not to create the file; transactions begin explicitly."""
     path = file.absolute().as_posix()
     uri = f"file://{'' if path.startswith('/') else '/'}{quote(os.fsencode(path))}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
 
 
 def check_format(db: sqlite3.Connection, folder: Path) -> bool:
-    """Whether `db` holds an index, or nothing. Raises StoreError for what is not ours, IndexVersion."""
+    """Whether `db` contains an index; False if it is empty. Raises StoreError for other content, IndexVersion."""
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if int(db.execute("PRAGMA application_id").fetchone()[0]) != _APPLICATION:
         if db.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
@@ -105,18 +105,18 @@ def check_format(db: sqlite3.Connection, folder: Path) -> bool:
 
 
 def connect_to_write(file: Path) -> sqlite3.Connection:
-    """The writer's connection; the file is made if need be, the tables are not."""
+    """The writer's connection; the file is created if it is not there, the tables are not."""
     db = _connect(file, "mode=rwc")
     with _closed_on_error(db):
         db.execute("PRAGMA page_size = 8192")
-        db.execute("PRAGMA journal_mode = WAL")  # readers go on reading the last commit
+        db.execute("PRAGMA journal_mode = WAL")  # readers keep reading the last commit
         db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
         db.execute("PRAGMA cache_size = -32768")
     return db
 
 
 def create_tables(db: sqlite3.Connection) -> None:
-    """Lay the schema, inside the transaction that is open."""
+    """Create the schema inside the open transaction."""
     for statement in _SCHEMA.split(";\n"):
         db.execute(statement)
     db.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -124,10 +124,10 @@ def create_tables(db: sqlite3.Connection) -> None:
 
 
 def _connect_to_read(file: Path) -> tuple[sqlite3.Connection, bool]:
-    """A reader's connection, also in a folder that cannot be written to; and whether later commits show in it.
+    """A reader's connection, also in a read-only folder; and whether it will see later commits.
 
-    Readers of a write-ahead log keep a shared-memory file beside it. Where that cannot be made, and
-    there is no log to read, the file is read as one that nobody changes.
+    Readers of a write-ahead log keep a shared-memory file beside it. If that cannot be created, and there is no
+    log to read, the file is opened as one that does not change.
     """
     log = file.with_name(file.name + "-wal")
     try:
@@ -140,7 +140,7 @@ def _connect_to_read(file: Path) -> tuple[sqlite3.Connection, bool]:
 
 
 def _answering(file: Path, options: str) -> sqlite3.Connection:
-    """A connection that has shown that it can read, and cannot write."""
+    """A connection that was tested for reading, and cannot write."""
     db = _connect(file, options)
     with _closed_on_error(db):
         db.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -158,7 +158,7 @@ def _closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
 
 
 class Readers:
-    """The readers' connections to one index: as many as there are threads reading at one moment."""
+    """The readers' connections to one index: one for each thread that reads at the same moment."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -171,7 +171,7 @@ class Readers:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A connection inside a read transaction: all that is read is of one commit. Raises IndexMissing."""
+        """A connection inside a read transaction: all reads see one commit. Raises IndexMissing."""
         db = self._take()
         kept = False
         try:
@@ -185,7 +185,7 @@ class Readers:
                 db.close()
 
     def _take(self) -> sqlite3.Connection:
-        """An idle connection, or a new one; those to a file that has since been deleted are let go."""
+        """An idle connection, or a new one; connections to a file that was deleted meanwhile are closed."""
         with self._lock, translate_errors(self.folder):
             if self._closed:
                 raise StoreError(f"the index at {self.folder} has been closed: open it again")
@@ -222,14 +222,14 @@ class Readers:
         return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
-        """Close what is idle now, and what is in use when it comes back."""
+        """Close idle connections now, and those in use when they are returned."""
         with self._lock:
             self._closed = True
             self._drop()
 
 
 def identity(file: Path) -> tuple[int, int] | None:
-    """Which file stands at this path, None if none does."""
+    """The identity of the file at this path, None if there is none."""
     try:
         status = file.stat()
     except (FileNotFoundError, NotADirectoryError):

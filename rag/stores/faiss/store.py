@@ -29,12 +29,12 @@ from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 Ids = npt.NDArray[np.int64]
 
 _FILTERS_KEPT = 16
-_MOST_AT_ONCE = 500  # ids in one question to SQLite
+_MOST_AT_ONCE = 500  # ids in one query to SQLite
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What a reader holds of one generation of the index: chunk ids in order, and what is made from them."""
+    """What a reader keeps of one generation of the index: chunk ids in order, and what is computed from them."""
 
     name: str
     generation: int
@@ -105,7 +105,7 @@ class FaissStore:
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order.
 
-        Raises IndexMissing, and StoreError where one is gone (replaced since the search that found it).
+        Raises IndexMissing, and StoreError if a chunk is gone (replaced since the search that found it).
         """
         found: dict[int, Chunk] = {}
         with self._readers.transaction() as db:
@@ -125,7 +125,7 @@ class FaissStore:
             return [bool(each) for each in view.latin[rows]]
 
     def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
-        """A document with its chunks and their vectors. Raises IndexMissing, StoreError where it is not there."""
+        """A document with its chunks and their vectors. Raises IndexMissing, StoreError if it is not there."""
         columns = "source, path, sha256, size, modified, type, chunks, first"
         with self._readers.transaction() as db:
             found = db.execute(f"SELECT {columns} FROM documents WHERE source = ?", (source,)).fetchone()  # noqa: S608
@@ -142,7 +142,7 @@ class FaissStore:
         return document, [chunks[each] for each in ids], unpack(data, dim)
 
     def write(self, manifest: Manifest) -> AbstractContextManager[SqliteWriter]:
-        """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
+        """The only writer of the index. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
         return writing(self._folder, manifest)
 
     def statistics(self) -> dict[str, int | str]:
@@ -160,14 +160,14 @@ class FaissStore:
         }
 
     def close(self) -> None:
-        """Let go of every file and of what is held in memory."""
+        """Close all files and free the memory."""
         self._readers.close()
         with self._lock:
             self._view = self._vectors = None
 
     @contextmanager
     def _reading(self) -> Iterator[tuple[sqlite3.Connection, _View]]:
-        """A read transaction, and the view of the very generation it reads."""
+        """A read transaction, and the view of the generation that it reads."""
         with self._readers.transaction() as db:
             yield db, self._view_of(db)
 
@@ -188,7 +188,7 @@ class FaissStore:
             return view
 
     def _vectors_of(self, view: _View) -> ExactIndex | binary_index.CodedIndex:
-        """What searches as many vectors as there are: their number decides, each time anew."""
+        """The index of vectors for the present number of chunks: exact, or by codes."""
         kind = ExactIndex if len(view.ids) < binary_index.FROM else binary_index.CodedIndex
         with self._lock:
             if self._vectors is None or self._vectors[0] != view.name or type(self._vectors[1]) is not kind:
@@ -213,14 +213,14 @@ def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
 
 
 def _vectors(db: sqlite3.Connection, last: int) -> Iterator[tuple[Ids, bytes]]:
-    """The vectors of chunks behind `last`, many at once."""
+    """The vectors of chunks after `last`, many at once."""
     rows = db.execute("SELECT id, data FROM vectors WHERE id > ? ORDER BY id", (last,))
     while some := rows.fetchmany(_MOST_AT_ONCE):
         yield np.array([each[0] for each in some], np.int64), b"".join(each[1] for each in some)
 
 
 def _codes(db: sqlite3.Connection, last: int, size: int) -> Iterator[tuple[Ids, bytes]]:
-    """The codes of chunks behind `last`."""
+    """The codes of chunks after `last`."""
     for first, data in db.execute("SELECT first, data FROM codes WHERE first > ? ORDER BY first", (last,)):
         yield np.arange(first, first + len(data) // size), data
 
@@ -233,7 +233,7 @@ def _fetch(db: sqlite3.Connection, ids: Ids, dim: int) -> tuple[Ids, Vectors]:
 
 
 def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | None:
-    """Ids of the chunks that `where` lets through, ascending; None for all."""
+    """The ids of the chunks that match `where`, ascending; None for all."""
     if where is None or where == Where():
         return None
     if (known := view.allowed.get(where)) is not None:

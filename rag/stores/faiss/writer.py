@@ -1,4 +1,4 @@
-"""The one writer of an embedded index: what it puts in SQLite, and the lock that makes it the only one."""
+"""The writer of an embedded index: what it writes to SQLite, and the lock that makes it the only one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HOLDER = "writer.json"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only writer in `folder` (of all processes of this machine). Raises IndexLocked."""
+    """A lock: the only writer in `folder`, of all processes of this machine. Raises IndexLocked."""
     lock = FileLock(folder / _LOCK, is_singleton=False, thread_local=False)
     with translate_errors(folder):
         try:
@@ -60,7 +60,7 @@ def _me() -> dict[str, int | str]:
 
 
 def _holder(folder: Path) -> str:
-    """Who says to be writing, as far as can be told."""
+    """The process that is writing, as far as is known."""
     try:
         held = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
         return f"process {held['pid']} on {held['host']} since {held['since']}"
@@ -70,7 +70,7 @@ def _holder(folder: Path) -> str:
 
 @contextmanager
 def writing(folder: Path, manifest: Manifest) -> Iterator[SqliteWriter]:
-    """The writer of the index in `folder`, which is made if need be; see `rag.stores.Store.write`."""
+    """The writer of the index in `folder`, which is created if it is not there; see `rag.stores.Store.write`."""
     check_terms(manifest, f"faiss:{folder}")
     with translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class _Opened:
 class SqliteWriter:
     """`rag.stores.Writer` on SQLite: everything between two commits is one transaction.
 
-    An error of SQLite undoes all that was not committed, and the writer then takes nothing more.
+    An error of SQLite undoes everything that was not committed, and the writer then accepts nothing more.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, db: sqlite3.Connection) -> None:
@@ -111,7 +111,7 @@ class SqliteWriter:
         self._postings = PostingsWriter(db)
 
     def begin(self) -> None:
-        """Open the first transaction; in an empty file, lay the schema and write the manifest in it."""
+        """Begin the first transaction; in an empty file, create the schema and write the manifest."""
         with self._step():
             if check_format(self._db, self._folder):
                 held, self._next = self._db.execute("SELECT manifest, next FROM state").fetchone()
@@ -123,7 +123,7 @@ class SqliteWriter:
             self._changed = True
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`.
+        """Add `document`, replacing an earlier one of the same source. Rows of `vectors` match `chunks`.
 
         Raises StoreError for vectors of another shape or not of unit length, and for text that no
         file can hold (half a surrogate pair, also in a file's name); nothing has changed then.
@@ -198,12 +198,12 @@ class SqliteWriter:
         self._db.execute("UPDATE documents SET lengths = ?, scripts = ? WHERE id = ?", row)
 
     def remove(self, sources: Iterable[str]) -> int:
-        """Take these sources out; how many there were."""
+        """Remove these sources; returns how many of them were there."""
         with self._step():
             return sum(self._delete(source) for source in dict.fromkeys(sources) if encodable(source))
 
     def commit(self) -> None:
-        """Make everything since the last commit visible to readers, in one step that survives a power cut."""
+        """Make all changes since the last commit visible to readers, in one step that survives a power cut."""
         if self._failed or self._changed:
             with self._step():
                 self._postings.flush()
@@ -222,7 +222,7 @@ class SqliteWriter:
             )
 
     def close(self) -> None:
-        """Undo what was not committed, and let go of the file."""
+        """Undo what was not committed, and close the file."""
         with suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -230,7 +230,7 @@ class SqliteWriter:
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        """A step of the transaction, which is begun if need be: done whole, or the writer has failed."""
+        """A step of the transaction, begun if necessary: done completely; otherwise the writer has failed."""
         if self._failed:
             raise StoreError(f"writing to the index at {self._folder} failed before: run the command again")
         try:
@@ -263,7 +263,7 @@ class SqliteWriter:
         )
 
     def _delete(self, source: str) -> int:
-        """Take a document out, if it is there; 1 if it was."""
+        """Remove a document; returns 1 if it was there, else 0."""
         found = self._db.execute("SELECT id, first, chunks FROM documents WHERE source = ?", (source,)).fetchone()
         if found is None:
             return 0

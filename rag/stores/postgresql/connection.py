@@ -1,4 +1,4 @@
-"""The PostgreSQL side of its store: address, schema, connections, errors in words."""
+"""PostgreSQL: address, schema, connections, and errors in one line."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ VERSION = 2  # of the schema, in the comment on the index's first table
 _MARK = "ragstone index, format "
 _OLDEST_SERVER, _OLDEST_PGVECTOR = 130000, (0, 8)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,47}")
-MOST_PLAIN = 2000  # dimensions of 4 bytes that fit into one page of 8 KB, and the most that HNSW takes
+MOST_PLAIN = 2000  # dimensions of 4 bytes that fit into one page of 8 KB, and the most that HNSW accepts
 _MOST_HALF = 4000  # of 2 bytes
 
-# Chunk ids are given out by `state.next` and never again; `state.name` tells an index from an earlier one,
+# Chunk ids come from `state.next` and are never reused; `state.name` distinguishes an index from an earlier one;
 # `state.length` is the sum of the chunks' lengths in terms.
-# In `terms` every row is a posting of one chunk, its length beside it, so that BM25 is one scan.
-# Vectors stand apart from the text, unpacked in their pages: an exact scan reads nothing else.
+# In `terms` every row is a posting with the length of its chunk, so that BM25 needs only one scan.
+# Vectors have a table of their own and are stored uncompressed: an exact scan reads nothing else.
 _SCHEMA = """
 CREATE TABLE {0} (id bigint PRIMARY KEY, document bigint NOT NULL, position integer NOT NULL, page integer,
     "start" integer NOT NULL, "end" integer NOT NULL, heading text NOT NULL, text text NOT NULL,
@@ -50,7 +50,7 @@ COMMENT ON TABLE {0} IS '{mark}'"""
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an index is: what libpq is given, what may be shown (no password), the table's name."""
+    """The address of an index: the string for libpq, the URL to show (without a password), the table's name."""
 
     uri: str
     shown: str
@@ -82,7 +82,7 @@ def parse(url: str) -> Address:
 
 
 def connect(at: Address) -> Connection:
-    """A connection that gives up after ten seconds and notices a dead server. Raises StoreError, MissingExtra."""
+    """A connection, with a limit of ten seconds and keepalives. Raises StoreError, MissingExtra."""
     try:
         import psycopg
     except ImportError as error:
@@ -93,7 +93,7 @@ def connect(at: Address) -> Connection:
             autocommit=True,
             connect_timeout=10,
             application_name=f"ragstone process {os.getpid()} on {platform.node()}"[:63],
-            prepare_threshold=None,  # poolers between us and the server do not keep them
+            prepare_threshold=None,  # connection poolers do not keep prepared statements
             keepalives_idle=30,
             client_encoding="utf8",
         )
@@ -107,7 +107,7 @@ def connect(at: Address) -> Connection:
 
 @contextmanager
 def translate_errors(at: Address) -> Iterator[None]:
-    """Say what psycopg raises as a StoreError of one line, without a password."""
+    """Raise what psycopg raises as a StoreError of one line, without a password."""
     import psycopg
 
     try:
@@ -142,7 +142,7 @@ def _words(at: Address, error: psycopg.Error) -> str:
 
 
 def check_mark(db: Connection, at: Address) -> bool:
-    """Whether an index is there, or nothing. Raises StoreError for a foreign table, IndexVersion."""
+    """Whether there is an index. Raises StoreError for another program's table, IndexVersion."""
     chunks = at.names()[0]
     found = db.execute(
         "SELECT obj_description(t, 'pg_class') FROM to_regclass(%s) AS t WHERE t IS NOT NULL",
@@ -163,7 +163,7 @@ def check_mark(db: Connection, at: Address) -> bool:
 
 
 def create(db: Connection, at: Address, dim: int) -> None:
-    """Lay the schema inside the transaction that is open; pgvector is made available if need be."""
+    """Create the schema inside the open transaction, and the extension pgvector if it is not there."""
     import psycopg
 
     try:
@@ -185,14 +185,14 @@ def create(db: Connection, at: Address, dim: int) -> None:
 
 
 def operand(dim: int, table: str = "") -> tuple[str, str] | None:
-    """The expression that HNSW indexes and its type: whole vectors, or half the bytes; None for too many."""
+    """The expression to index by HNSW and its type: vectors, or half precision; None for too many dimensions."""
     if dim <= MOST_PLAIN:
         return f"{table}embedding", "vector"
     return (f"({table}embedding::halfvec({dim}))", "halfvec") if dim <= _MOST_HALF else None
 
 
 class Readers:
-    """The readers' connections to one index: as many as there are threads reading at one moment."""
+    """The readers' connections to one index: one for each thread that reads at the same moment."""
 
     def __init__(self, at: Address) -> None:
         self._at = at
@@ -201,9 +201,9 @@ class Readers:
         self._closed = False
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """What `work` makes of one snapshot of the index. Raises IndexMissing, StoreError.
+        """The result of `work` on one snapshot of the index. Raises IndexMissing, StoreError.
 
-        A connection that broke while it was idle is replaced once by a new one.
+        A connection that was lost while it was idle is replaced once.
         """
         db = self._take()
         if db is not None:
@@ -242,7 +242,7 @@ class Readers:
         db.close()
 
     def close(self) -> None:
-        """Close what is idle now, and what is in use when it comes back."""
+        """Close idle connections now, and those in use when they are returned."""
         with self._lock:
             self._closed = True
             while self._idle:

@@ -64,7 +64,7 @@ class PostgresStore:
     def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError.
 
-        Exact among up to EXACT chunks, those that `where` lets through; by HNSW among more.
+        Exact if at most EXACT chunks match `where`; by HNSW among more.
         """
         rows = self._readers.read(lambda db: self._nearest(db, query, n, where))
         found = [Scored(key, min(max(score, -1.0), 1.0)) for key, score in rows]
@@ -127,7 +127,7 @@ class PostgresStore:
         return self._readers.read(read)
 
     def _count(self, db: Connection, generation: object, keys: Sequence[str]) -> Mapping[str, int]:
-        """How many chunks hold each term; what was counted is kept until the next commit."""
+        """How many chunks contain each term; counts are cached until the next commit."""
         with self._lock:
             if self._frequencies[0] != generation or len(self._frequencies[1]) > _FREQUENCIES_KEPT:
                 self._frequencies = (generation, {})
@@ -142,7 +142,7 @@ class PostgresStore:
     def chunks(self, ids: Sequence[int]) -> list[Chunk]:
         """The chunks with these ids, in that order.
 
-        Raises IndexMissing, and StoreError where one is gone (replaced since the search that found it).
+        Raises IndexMissing, and StoreError if a chunk is gone (replaced since the search that found it).
         """
         condition = "WHERE c.id = ANY(%s)"
         found = dict(self._readers.read(lambda db: self._read_chunks(db, condition, [int(each) for each in ids])))
@@ -158,7 +158,7 @@ class PostgresStore:
         return [(row[0], _chunk(row[1:])) for row in rows]
 
     def rows(self, source: str) -> tuple[Document, list[Chunk], Vectors]:
-        """A document with its chunks and their vectors. Raises StoreError where it is not there."""
+        """A document with its chunks and their vectors. Raises StoreError if it is not there."""
         return self._readers.read(lambda db: self._rows(db, source))
 
     def _rows(self, db: Connection, source: str) -> tuple[Document, list[Chunk], Vectors]:
@@ -174,7 +174,7 @@ class PostgresStore:
         return document, chunks, np.array(held, np.float32).reshape(len(chunks), self._manifest(db).dim)
 
     def write(self, manifest: Manifest) -> AbstractContextManager[PostgresWriter]:
-        """Become the writer. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
+        """The only writer of the index. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
         return writing(self._at, manifest)
 
     def statistics(self) -> dict[str, int | str]:
@@ -194,11 +194,11 @@ class PostgresStore:
         }
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         self._readers.close()
 
     def _let_through(self, where: Where | None, key: str) -> tuple[str, list[Any]]:
-        """The condition on the chunk id `key` that lets through what `where` says, and its values."""
+        """The condition on the chunk id `key` for `where`, and its values."""
         conditions: list[str] = []
         values: list[Any] = []
         if where is None or where == Where():

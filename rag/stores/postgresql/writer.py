@@ -26,7 +26,7 @@ EXACT = 20_000
 
 
 def literal(vector: Vector) -> str:
-    """The vector as pgvector reads it in text."""
+    """The vector in pgvector's text form."""
     return f"[{','.join(map(str, vector.tolist()))}]"
 
 
@@ -35,7 +35,7 @@ _FLUSH = 1024  # chunks that wait before they are sent
 
 @contextmanager
 def writing(at: Address, manifest: Manifest) -> Iterator[PostgresWriter]:
-    """The writer of the index, which is made if need be; see `rag.stores.Store.write`."""
+    """The writer of the index, which is created if it is not there; see `rag.stores.Store.write`."""
     check_terms(manifest, at.shown)
     db = connect(at)
     try:
@@ -46,12 +46,12 @@ def writing(at: Address, manifest: Manifest) -> Iterator[PostgresWriter]:
         yield writer
         writer.optimise()
     finally:
-        with suppress(Exception):  # the server undoes what was not committed and frees the lock
+        with suppress(Exception):  # the server undoes what was not committed and releases the lock
             db.close()
 
 
 def _lock(db: Connection, at: Address) -> None:
-    """Be the only writer for as long as the connection lasts: the server frees the lock of one that dies."""
+    """Take the lock for as long as the connection lasts: the server releases it when the process dies."""
     schema = db.execute("SELECT current_schema()").fetchone()
     name = hashlib.sha256(f"ragstone {schema} {at.table}".encode()).digest()
     (number,) = struct.unpack(">q", name[:8])
@@ -70,13 +70,13 @@ def _holder(db: Connection, number: int) -> str:
         " WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = %s",
         (number,),
     ).fetchone()
-    if row is None or row[1] is None:  # its owner is another user's, and hidden
+    if row is None or row[1] is None:  # it belongs to another user and is hidden
         return "another process"
     return f"{row[0].removeprefix('ragstone ')} since {row[1].isoformat()}"
 
 
 class PostgresWriter:
-    """`rag.stores.Writer` on PostgreSQL. After an error it takes nothing more, and nothing of it stays."""
+    """`rag.stores.Writer` on PostgreSQL. After an error it accepts nothing more, and its changes are undone."""
 
     def __init__(self, at: Address, manifest: Manifest, db: Connection) -> None:
         self._at = at
@@ -90,7 +90,7 @@ class PostgresWriter:
         self._waiting: tuple[list[Any], list[Any], list[Any]] = ([], [], [])  # chunks, vectors, postings
 
     def begin(self) -> None:
-        """Open the first transaction; where nothing is, lay the schema and write the manifest in it."""
+        """Begin the first transaction; if there is no index, create the schema and write the manifest."""
         with self._step():
             if check_mark(self._db, self._at):
                 query = f"SELECT manifest, next, chunks, length FROM {self._state}"  # noqa: S608
@@ -103,10 +103,10 @@ class PostgresWriter:
             self._changed = True
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Add `document`, in place of any earlier one of that source. Rows of `vectors` match `chunks`.
+        """Add `document`, replacing an earlier one of the same source. Rows of `vectors` match `chunks`.
 
-        Raises StoreError for vectors of another shape or not of unit length, and for text that no
-        file can hold; nothing has changed then.
+        Raises StoreError for vectors of another shape or not of unit length, and for text that no file can
+        contain; then nothing has changed.
         """
         check_text(document, chunks)
         check_vectors(document.source, len(chunks), vectors, self._manifest, self._at.shown)
@@ -127,12 +127,12 @@ class PostgresWriter:
             self._changed = True
 
     def remove(self, sources: Iterable[str]) -> int:
-        """Take these sources out; how many there were."""
+        """Remove these sources; returns how many of them were there."""
         with self._step():
             return sum(self._delete(source) for source in dict.fromkeys(sources) if encodable(source))
 
     def commit(self) -> None:
-        """Make everything since the last commit visible to readers, in one step that survives a power cut."""
+        """Make all changes since the last commit visible to readers, in one step that survives a power cut."""
         if not (self._failed or self._changed):
             return
         with self._step():
@@ -147,9 +147,9 @@ class PostgresWriter:
             self._committed = True
 
     def optimise(self) -> None:
-        """Have the server look at once at what was written, which makes searches fast.
+        """Update the server's statistics about the new rows, which makes searches fast.
 
-        A failure is no loss: it is then done later.
+        A failure does no harm: the server does it later by itself.
         """
         if self._committed and not self._failed:
             with suppress(Exception):
@@ -159,7 +159,7 @@ class PostgresWriter:
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        """A step of the transaction, which is begun if need be: done whole, or the writer has failed."""
+        """A step of the transaction, begun if necessary: done completely; otherwise the writer has failed."""
         if self._failed:
             raise StoreError(f"writing to the index {self._at.shown} failed before: run the command again")
         try:
@@ -180,7 +180,7 @@ class PostgresWriter:
     def _add(
         self, document: int, first: int, chunks: Sequence[Chunk], terms: Sequence[Counter[str]], vectors: Vectors
     ) -> None:
-        """Let rows wait, so that they go in together: postings in order of their terms, a third of the time."""
+        """Collect rows to be written together; postings in order of their terms take a third of the time."""
         rows, blobs, postings = self._waiting
         # pgvector's own binary form: number of dimensions, two bytes unused, float32 in network order
         head = struct.pack(">HH", self._manifest.dim, 0)
@@ -210,7 +210,7 @@ class PostgresWriter:
         rows.clear()
 
     def _delete(self, source: str) -> int:
-        """Take a document out, if it is there; 1 if it was."""
+        """Remove a document; returns 1 if it was there, else 0."""
         query = f"DELETE FROM {self._documents} WHERE source = %s RETURNING first, chunks"  # noqa: S608
         found = self._run(query, source).fetchone()
         if found is None:
@@ -219,7 +219,7 @@ class PostgresWriter:
         first, count = found
         query = f"DELETE FROM {self._chunks} WHERE id BETWEEN %s AND %s RETURNING id, heading, text, length"  # noqa: S608
         rows = self._run(query, first, first + count - 1).fetchall()
-        # The postings are found by what the text says: a second index, by chunk, would be as large as they are.
+        # The postings are found through the terms of the text: an index by chunk would be as large as they are.
         held = [(term, chunk) for chunk, heading, text, _ in rows for term in _keys(source, heading, text)]
         self._run(
             f"DELETE FROM {self._terms} p USING unnest(%s::text[], %s::bigint[]) AS u (term, chunk)"  # noqa: S608
@@ -234,7 +234,7 @@ class PostgresWriter:
         return 1
 
     def _index_vectors(self) -> None:
-        """Keep an HNSW index once there are many vectors; building it then is faster than growing it."""
+        """Create an HNSW index once there are many vectors: that is faster than growing it from the beginning."""
         indexed = operand(self._manifest.dim)
         if self._count <= EXACT or indexed is None:
             return
@@ -243,12 +243,14 @@ class PostgresWriter:
             return
         build = f"CREATE INDEX {name} ON {self._vectors} USING hnsw ({indexed[0]} {indexed[1]}_ip_ops)"
         self._run("SET LOCAL maintenance_work_mem = '512MB'")
-        if not self._attempt(lambda: self._run(build)):  # workers share memory, of which containers have little
+        if not self._attempt(
+            lambda: self._run(build)
+        ):  # parallel workers need shared memory, of which containers have little
             self._run("SET LOCAL max_parallel_maintenance_workers = 0")
             self._run(build)
 
     def _attempt(self, work: Callable[[], object]) -> bool:
-        """Whether the server had the means to do `work`; if not, it is as if it had not been tried."""
+        """Whether the server could do `work`; if not, its changes are undone."""
         import psycopg
 
         self._run("SAVEPOINT attempt")
