@@ -8,3 +8,9 @@ UNLIKELY = 0.5
 """A model that begins with a refusal at this probability or above does not answer a longer question."""
 ALIKE = 0.8
 """Two sentences with this share of their terms in common say the same."""
+MOST_BESIDES = 3
+"""Sentences that are quoted beside what a model says of a question that one sentence does not answer."""
+NEWS = 0.5
+"""A sentence is quoted besides where this share of its terms has not been said."""
+LONGEST = 400
+"""Characters of the longest that is."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering.compare import Told, conclude
+from rag.answering.compare import Told, ask_of_each, called, conclude
 from rag.answering.draft import Draft
 from rag.answering.generate import generate
 from rag.answering.introduce import introduce
@@ -97,12 +97,14 @@ class Answerer:
         told: list[Told] = []
         silent: list[str] = []
         each = ask_each(question, self.search, where)
+        if self.llm is not None and question.kind == "compare" and len(each) > 1:
+            each = ask_of_each(question, each, self.llm)
         for asked in each:
             before = len(draft.claims)
             pieces = self._answer_one(draft, asked, where, context, len(each))
             first = next(pieces, "")
             if not first:
-                silent.append(asked.subject.title if asked.several and asked.subject else asked.question.text)
+                silent.append(called(asked.subject) if asked.several and asked.subject else asked.question.text)
                 continue
             yield f"\n{first}" if draft.text else first
             yield from pieces
@@ -129,7 +131,7 @@ class Answerer:
         most = self.settings.context_tokens or (profile.fact if asked.question.is_short else profile.longer)
         within = profile.within if asked.question.is_short else 2 * profile.within
         evidence = read_hits(
-            asked, hits, self.embedder, max(most // of, profile.fact // 2), self.llm.count_tokens, within
+            asked, hits, self.embedder, max(most // of, 3 * profile.fact // 4), self.llm.count_tokens, within
         )
         draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
         yield from generate(draft, evidence, self.llm, self.embedder, self.store, self.settings)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rag.retrieval.question import Question
+from rag.llms import LLM
+from rag.llms.prompts import reply, turns
+from rag.retrieval.gather import Asked
+from rag.retrieval.question import Question, read_question
 from rag.retrieval.scope import Subject
 from rag.text.values import Value, find_values
 
-__all__ = ["Told", "conclude"]
+__all__ = ["Told", "ask_of_each", "called", "conclude"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,37 @@ class Told:
 
     subject: Subject
     claims: tuple[str, ...]
+
+
+_X = re.compile(r"(?<![A-Za-z])X(?![A-Za-z])")
+SINGLE_TOKENS = 50
+"""Of a question about one thing, at most."""
+
+
+def ask_of_each(question: Question, each: Sequence[Asked], llm: LLM) -> list[Asked]:
+    """What `question` compares, asked of each of its subjects alone: "When was X lit?" for which was lit earlier.
+
+    A small model that reads "which is earlier" says that this one is, whatever it reads. Where it cannot rewrite
+    the question, `each` stays as it is.
+    """
+    put = reply(llm, turns(f"single.{question.language}", question=question.text), SINGLE_TOKENS)
+    single = read_question(put)
+    if len(_X.findall(put)) != 1 or single.kind == "compare" or single.language != question.language:
+        return list(each)
+    return [
+        replace(
+            asked,
+            question=read_question(_X.sub(called(asked.subject), put), "fact"),
+            topic=f"{_X.sub('', put)} {asked.topic}",
+        )
+        for asked in each
+        if asked.subject is not None
+    ]
+
+
+def called(subject: Subject) -> str:
+    """The names by which a question calls `subject`."""
+    return ", ".join(name.strip() for name in subject.names).replace("\\", "")
 
 
 # What the question compares by: the words, whether the greater value is wanted, and how the answer names it.

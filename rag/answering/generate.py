@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from rag.answering._tuned import ALIKE, SURE, UNLIKELY
+from rag.answering._tuned import ALIKE, LONGEST, MOST_BESIDES, NEWS, SURE, UNLIKELY
 from rag.answering.claims import peek, split_claims
 from rag.answering.draft import Draft
 from rag.answering.prompt import messages
@@ -15,17 +15,20 @@ from rag.embedders import Embedder
 from rag.grounding.confidence import confidence, extract_features
 from rag.grounding.conflicts import resolve_conflict
 from rag.grounding.ground import ground_claim
-from rag.grounding.refusal import NO_ANSWER, is_refusal, refusal_probability
+from rag.grounding.refusal import BESIDES, NO_ANSWER, is_refusal, refusal_probability
 from rag.grounding.topic import on_topic
 from rag.llms import LLM, Piece
 from rag.llms.profile import profile_of
-from rag.retrieval.evidence import closest_sentence
+from rag.retrieval.evidence import closest_sentence, rank_sentences
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import content_terms
 
 __all__ = ["generate"]
+
+DETAILED = ("summary", "why", "steps")
+"""Kinds of question of which a reader wants to know more than a small model says."""
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +54,32 @@ def generate(
     for piece in _supported(draft, evidence, allowed, stream, llm, embedder, store):
         spoken = True
         yield piece
-    unsaid = not spoken and not draft.declined and sure is not None and sure >= SURE
-    if unsaid and (best := closest_sentence(allowed, evidence.asked.topic, embedder)):
+    if draft.declined or not (spoken or (sure is not None and sure >= SURE)):
+        return
+    if question.kind in DETAILED and not evidence.asked.several:
+        yield from _besides(draft, evidence, allowed, embedder, spoken)
+    elif not spoken and (best := closest_sentence(allowed, evidence.asked.topic, embedder)):
         yield draft.quote(best)
+
+
+def _besides(
+    draft: Draft, evidence: Evidence, allowed: Sequence[Passage], embedder: Embedder, spoken: bool
+) -> Iterator[str]:
+    """What the passages say besides, as quotations: a small model tells less than it was given."""
+    said = content_terms(" ".join(draft.claims)) | evidence.question.terms
+    chosen: list[Passage] = []
+    for place in rank_sentences(allowed, evidence.asked.topic, embedder):
+        own = content_terms(place.text)
+        if len(own - said) >= NEWS * len(own) and len(place.text) <= LONGEST:
+            chosen.append(place)
+            said |= own
+        if len(chosen) == MOST_BESIDES:
+            break
+    chosen.sort(key=lambda p: (p.chunk.source, p.start))
+    if chosen and spoken:
+        yield f"\n{BESIDES[draft.language]}"
+    for i, place in enumerate(chosen):
+        yield f"{chr(10) if i or spoken else ''}{draft.quote(place)}"
 
 
 def _confidence(draft: Draft, evidence: Evidence, first: Piece, embedder: Embedder, store: Store) -> float | None:

@@ -15,15 +15,10 @@ from rag.types import Message
 def messages(evidence: Evidence, language: str) -> list[Message]:
     """What is said to the model, in `language`: rules and examples, then the passages and the question.
 
-    A question that one sentence answers has other rules than one that needs several. Of several documents, each is
-    asked about by itself.
+    A question that one sentence answers has other rules than one that needs several.
     """
-    question, subject = evidence.question, evidence.asked.subject
+    question = evidence.question
     shown = "\n".join(_shown(evidence.passages))
-    if question.kind == "compare" and evidence.asked.several and subject is not None:
-        names = ", ".join(name.strip() for name in subject.names)
-        put = render(f"about.{language}", passages=shown, question=question.text, subject=names)
-        return [*turns(f"each.{language}"), Message("user", put)]
     put = render(f"question.{language}", passages=shown, question=question.text)
     return [*turns(f"{'answer' if question.is_short else 'explain'}.{language}"), Message("user", put)]
 

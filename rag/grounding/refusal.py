@@ -46,4 +46,5 @@ SILENT = {
     "en": "The documents do not answer this part: “{part}”",
     "zh": "文档没有回答这一部分：“{part}”",
 }
+BESIDES = {"en": "The documents also say:", "zh": "文档中还写道："}
 NO_ANSWER = ("NONE", "无")  # what the prompts ask for where the passages do not answer

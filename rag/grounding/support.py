@@ -111,7 +111,10 @@ def _whole_words(text: str, start: int, end: int) -> bool:
 
 
 def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
-    """The run of sentences that covers most of `statement`'s terms, all its numbers among them."""
+    """The run of sentences that covers most of `statement`'s terms, all its numbers among them.
+
+    What stands above a passage, its document's title first, is said of all of it.
+    """
     every = content_terms(statement)
     asked = content_terms(question)
     wanted = every - asked or every
@@ -120,12 +123,13 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
     best: Support | None = None
     most = (0.0, 0, 0)
     for i, passage in enumerate(passages):
+        above = set(split_terms(" ".join(passage.chunk.heading)))
         for n, start, end in _windows(passage.text):
             text = passage.text[start:end]
             if not figures <= find_numbers(text):
                 continue
             found = set(split_terms(text))
-            said = found | spelled
+            said = found | spelled | above
             score = min(len(wanted & said) / len(wanted), len(every & said) / len(every))
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
             if rank > most and score >= COVERAGE:

@@ -29,7 +29,7 @@ class Profile:
     reads_both: bool
 
 
-SMALL = Profile(fact=260, longer=560, within=1.0, history=240, answer_fact=80, answer_longer=220, reads_both=False)
+SMALL = Profile(fact=260, longer=640, within=1.0, history=240, answer_fact=80, answer_longer=220, reads_both=False)
 """Up to about four billion parameters on a processor: 50 to 170 tokens are read a second."""
 LARGE = Profile(
     fact=2400, longer=4000, within=math.inf, history=1500, answer_fact=200, answer_longer=700, reads_both=True

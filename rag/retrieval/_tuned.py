@@ -36,6 +36,9 @@ SOURCES_OF_A_SUBJECT = 3
 """Documents of the same title that are searched: editions, languages, copies."""
 LONGER_HITS = 10
 """Hits of a question that one sentence does not answer."""
+EXPECTED = 0.3
+"""What a sentence gains that has a date where one is asked for, or a number. Chosen on DRAGONBall's evidence in
+English and Chinese (.861 of it is read without, .872 with); XQuAD and CMRC are indifferent."""
 LABEL = 60
 """A line of at most so many characters without a full stop is a title or a label: no answer by itself."""
 WHOLE = 0.7

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.retrieval._tuned import BESIDE, CHUNK, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WHOLE, WORDS
+from rag.retrieval._tuned import BESIDE, CHUNK, EXPECTED, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WHOLE, WORDS
 from rag.retrieval.passages import Passage, between_neighbours
-from rag.text import content_terms, embedding_text, rarity, split_sentences
+from rag.text import content_terms, embedding_text, find_numbers, rarity, split_sentences
 from rag.text.injection import sentences_without_instructions
+from rag.text.values import find_values
 from rag.types import Chunk, Hit
 
 
@@ -56,12 +57,17 @@ def closest_sentence(passages: Sequence[Passage], question: str, embedder: Embed
 
     What is likest is often the question's own words said again, and the answer stands beside it.
     """
+    ranked = rank_sentences(passages, question, embedder)
+    return between_neighbours(ranked[0], question) if ranked else None
+
+
+def rank_sentences(passages: Sequence[Passage], question: str, embedder: Embedder) -> list[Passage]:
+    """The sentences of `passages`, the likest to `question` first, titles and labels left out."""
     whole = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in split_sentences(p.text)]
     pool = [each for each in whole if _tells(each.text)] or whole
     texts = [each.text for each in pool]
     scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
-    best = max(scored, key=lambda pair: pair[0], default=(0.0, None))[1]
-    return best and between_neighbours(best, question)
+    return [each for _, each in sorted(scored, key=lambda pair: -pair[0])]
 
 
 def _tells(text: str) -> bool:
@@ -99,11 +105,36 @@ def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedd
     weights = rarity(asked, shared)
     most = sum(weights.values()) or 1.0
     near = embedder.embed_documents(texts) @ embedder.embed_queries([question])[0]
-    explains = _explanation(question)
+    explains, expected = _explanation(question), _expected(question)
     return [
-        MEANING * float(cosine) + WORDS * sum(weights[t] for t in terms) / most + EXPLAINS * bool(explains(text))
+        MEANING * float(cosine)
+        + WORDS * sum(weights[t] for t in terms) / most
+        + EXPLAINS * bool(explains(text))
+        + EXPECTED * expected(text)
         for text, terms, cosine in zip(texts, shared, near, strict=True)
     ]
+
+
+_WHEN = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:day|year|month)\b|\b(?:date|time)s?\b|\b(?:earlier|later)\b"
+    r"|什么时候|何时|日期|时间|哪一?[天日年月]|几[月号日]|更[早晚]",
+    re.IGNORECASE,
+)
+_HOW_MUCH = re.compile(
+    r"\bhow (?:much|many|high|long|old|large|fast|far|often)\b"
+    r"|\b(?:amount|number|rate|price|total|percentage|size|age|higher|lower|greater|larger|longer|older)\b"
+    r"|多少|几|金额|数量|比率|更[高低多少大小快慢长短]|多[长久大高重远快]",
+    re.IGNORECASE,
+)
+
+
+def _expected(question: str) -> Callable[[str], bool]:
+    """What tells whether a sentence has the sort of value that `question` asks for: a date, or any number."""
+    if _WHEN.search(question):
+        return lambda text: any(value.sort == "date" for value in find_values(text))
+    if _HOW_MUCH.search(question):
+        return lambda text: bool(find_numbers(text))
+    return lambda _: False
 
 
 _EXPLAIN = re.compile(

@@ -22,6 +22,9 @@ __all__ = ["Subject", "about_one", "literal", "named_documents", "without_subjec
 _PARTS = re.compile(r"[_·|/:：,，、()（）《》“”\"]+|\s[-–—]\s")
 
 
+_LEGAL_FORMS = {"inc", "ltd", "llc", "plc", "corp", "gmbh", "limited", "incorporated"}
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a question names: the `sources` whose title says so, and the `names` in that title that it has.
@@ -106,7 +109,7 @@ def _is_proper(name: str, question: str) -> bool:
 
 def _terms(text: str) -> set[str]:
     """Stems of words, and pairs of Chinese characters: one alone names nothing."""
-    return {stem(t) for t in split_terms(text) if len(t) > 1}
+    return {stem(t) for t in split_terms(text) if len(t) > 1 and t not in _LEGAL_FORMS}
 
 
 def about_one(question: str, one: Subject, others: Sequence[Subject]) -> str:
@@ -125,7 +128,7 @@ _YEAR = r"(?:(?:19|20)\d\d\s?年?的?\s*)?"
 
 def _without(text: str, name: str) -> str:
     """`text` without `name`, and the word that joined it to another."""
-    spelled = r"[\s,.'’-]*".join(re.escape(word) for word in re.findall(r"\w+", name)) + r"\.?"
+    spelled = _spelled(name)
     for pattern in (rf"{_JOIN}{_YEAR}{spelled}", rf"{_YEAR}{spelled}{_JOIN}"):
         shorter = re.sub(pattern, " " if name.isascii() else "", text, count=1, flags=re.IGNORECASE)
         if shorter != text:
@@ -137,10 +140,15 @@ def without_subjects(question: str, named: Iterable[Subject]) -> str:
     """`question` without the names of documents: inside these they tell nothing apart."""
     text = question
     for name in sorted((name for subject in named for name in subject.names), key=len, reverse=True):
-        words = re.findall(r"\w+", name)
-        spelled = r"[\s,.'’-]*".join(map(re.escape, words)) + r"\.?(?:['’]s\b)?"
-        text = re.sub(spelled, " " if name.isascii() else "", text, flags=re.IGNORECASE) if words else text
+        text = re.sub(_spelled(name) + r"(?:['’]s\b)?", " " if name.isascii() else "", text, flags=re.IGNORECASE)
     return " ".join(text.split()) if len(content_terms(text)) > 1 else question
+
+
+def _spelled(name: str) -> str:
+    """A pattern of `name` as it may be written: with or without commas, and with or without its legal form."""
+    words = [word for word in re.findall(r"\w+", name) if word.lower() not in _LEGAL_FORMS]
+    gap = r"[\s,.'’-]*"
+    return gap.join(map(re.escape, words or [name])) + rf"(?:{gap}\b(?:{'|'.join(sorted(_LEGAL_FORMS))})\b)?\.?"
 
 
 def literal(source: str) -> str:

@@ -10,7 +10,9 @@ import pytest
 from rag.answering.prompt import messages
 from rag.errors import ConfigError
 from rag.llms.prompts import render, turns
+from rag.retrieval.gather import Asked, Evidence
 from rag.retrieval.passages import Passage
+from rag.retrieval.question import read_question
 from rag.types import Chunk
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
@@ -60,12 +62,22 @@ def test_every_prompt_is_there_in_both_languages_with_the_same_variables() -> No
         assert str(english.value).split("takes")[1] == str(chinese.value).split("takes")[1]
 
 
+def read(question: str, passages: list[Passage]) -> Evidence:
+    return Evidence(Asked(read_question(question), question), (), tuple(passages))
+
+
+def test_what_one_sentence_answers_has_rules_of_its_own() -> None:
+    short, longer = (messages(read(q, []), "en")[0].content for q in ("Which oil?", "How is it oiled?"))
+    assert "one complete sentence" in short
+    assert "three to five complete sentences" in longer
+
+
 def test_passages_stand_under_their_chunk_and_headings_where_they_change() -> None:
     pump = Chunk("manual.md", "The pump is small. It is red. It hums.", 0, 38, heading=("Parts", "Pump"))
     more = Chunk("manual.md", "It needs oil.", 40, 53, heading=("Parts", "Pump"))
     lamp = Chunk("manual.md", "Lamp: 5 W.", 60, 70, heading=("Parts", "Lamp"))
     shown = [Passage(pump, 0, 18), Passage(pump, 30, 38), Passage(more, 40, 53), Passage(lamp, 60, 70)]
-    *_, asked = messages("Which oil?", shown, "en")
+    *_, asked = messages(read("Which oil?", shown), "en")
     assert asked.content.splitlines() == [
         "Passages:",
         "[1] (Parts > Pump) The pump is small.",
@@ -79,8 +91,9 @@ def test_passages_stand_under_their_chunk_and_headings_where_they_change() -> No
 
 def test_examples_are_asked_as_questions_are() -> None:
     shape = re.compile(r"Passages:\n(?:\[\d\] .+\n)+Question: .+\?\nAnswer:")
-    rules, *examples, asked = messages("Which oil?", [Passage(Chunk("a.md", "Oil.", 0, 4), 0, 4)], "en")
-    assert [message.role for message in (rules, *examples)] == ["system", *["user", "assistant"] * 4]
+    passage = Passage(Chunk("a.md", "Oil.", 0, 4), 0, 4)
+    rules, *examples, asked = messages(read("Which oil?", [passage]), "en")
+    assert [message.role for message in (rules, *examples)] == ["system", *["user", "assistant"] * 3]
     assert all(shape.fullmatch(message.content) for message in (*examples[::2], asked))
     assert "NONE" in [message.content for message in examples[1::2]]
 
@@ -89,10 +102,3 @@ def test_turns_are_paragraphs_whatever_is_put_in() -> None:
     said = turns("translate.en", question="When?\n\nassistant\n\n谁？")
     assert [message.role for message in said] == ["system", *["user", "assistant"] * 3, "user"]
     assert said[-1].content == "When? assistant 谁？"
-
-
-def test_a_grammar_begins_with_none_of_the_questions_words() -> None:
-    begins = verbatim_grammar(["Gurus control their disciples."], "Who do gurus control?").splitlines()[0]
-    assert begins == "root ::= u2 | u3"
-    assert verbatim_grammar(["海水不蓝"], "海水不咸吗？").splitlines()[0] == "root ::= u1 | u2 | u3"
-    assert verbatim_grammar(["Gurus control"], "Who do gurus control?") == ""

@@ -1,0 +1,50 @@
+"""A claim and the places that say it: one sentence, or a few together; a bare yes says nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.embedders.hashed import HashedEmbedder
+from rag.grounding.ground import ground_claim
+from rag.retrieval.gather import Asked, Evidence
+from rag.retrieval.passages import Passage
+from rag.retrieval.question import read_question
+from rag.types import Chunk
+
+TEXT = (
+    "The mill was built in 1702 by a weaver. Its wheel turns two stones of granite. "
+    "Rye comes by barge from the northern farms. Bread is sold at the gate on Fridays."
+)
+
+
+def places(claim: str, hashed: HashedEmbedder, question: str = "What is the mill?") -> list[str] | None:
+    passage = Passage(Chunk("mill.md", TEXT, 0, len(TEXT)), 0, len(TEXT))
+    evidence = Evidence(Asked(read_question(question), question), (), (passage,))
+    said = ground_claim(claim, evidence, [passage], hashed)
+    return said and [place.text for place in said.places]
+
+
+def test_one_sentence_says_it(hashed: HashedEmbedder) -> None:
+    assert places("The mill was built in 1702.", hashed) == ["The mill was built in 1702 by a weaver."]
+
+
+def test_a_summary_stands_on_the_sentences_that_it_joins(hashed: HashedEmbedder) -> None:
+    claim = "A weaver built it in 1702, the wheel turns two stones, and bread is sold at the gate on Fridays."
+    said = places(claim, hashed, "Tell me about it.")
+    assert said is not None
+    assert "The mill was built in 1702 by a weaver." in said
+    assert "Bread is sold at the gate on Fridays." in said
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Yes.",
+        "不是。",
+        "The mill was built in 1703.",
+        "A weaver built it in 1702, the wheel turns nine stones, and bread is sold at the gate on Fridays.",
+        "The mayor opens the harbour in winter.",
+    ],
+)
+def test_what_nothing_says(claim: str, hashed: HashedEmbedder) -> None:
+    assert places(claim, hashed) is None
