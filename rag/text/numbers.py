@@ -44,6 +44,19 @@ def find_numbers(text: str) -> set[str]:
     return found
 
 
+_HUNDREDS = re.compile(r"\b(\d+) (hundred|thousand)\b(?:(?: and)? (\d+)\b)?")
+
+
+def write_digits(text: str) -> str:
+    """`text`, normalised, with its numbers in digits where they stand in words: 三十六个月 is "36个月"."""
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", normalise(text))
+    plain = _CHINESE_NUMBER.sub(lambda match: str(_chinese_number(match.group())), plain)
+    plain = _ENGLISH_NUMBER.sub(lambda match: next(iter(find_numbers(match.group())), match.group()), plain)
+    return _HUNDREDS.sub(
+        lambda match: str(int(match[1]) * (100 if match[2] == "hundred" else 1000) + int(match[3] or 0)), plain
+    )
+
+
 def _chinese_number(digits: str) -> int:
     """The value of a Chinese numeral: 三十六 is 36, 二〇二五 2025, 一万二千 12000."""
     if not set(digits) & set("十百千万亿"):
@@ -71,6 +84,7 @@ _UNITS = {
     "week": "weeks?|周|星期",
     "hour": "hours?|h|个?小时|钟头",
     "minute": "minutes?|min|分钟|分",
+    "ms": "ms|milliseconds?|毫秒",
     "second": "seconds?|s|秒",
     "kg": "kg|kilograms?|kilos?|公斤|千克",
     "g": "g|grams?|克",
