@@ -38,11 +38,9 @@ _MOST_LEAD, _NO_RIVAL = 0.15, 0.07
 # documentation; `python -m benchmarks.pairs` prints both halves.
 ALIGNED = 0.6
 """A clause of the statement is held against the clause of the passage that has this share of its content."""
-NEW_SHARE, NEW_SHARE_ZH = 0.5, 0.5
-"""A paraphrase has at most this share of words of its own (in Chinese: of characters)."""
 SCOPE, SCOPE_ZH = 3, 4
 """A negation denies so many content tokens after it."""
 LIKE, OF_BOTH = 0.3, 0.9
 """Two clauses are alike that share so much of the shorter; a mixture has this share of its words from both."""
-IN_ORDER = 0.85
-"""Order is looked at only where this share of the statement's words stands in the passage."""
+COUNTED = 3
+"""A summary counts up to so many things that its passage names one by one."""

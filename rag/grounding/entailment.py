@@ -1,8 +1,9 @@
-"""Whether a passage says what a statement does, by rules: no language model, about two milliseconds.
+"""Whether a passage says what a statement does, by rules: no language model, about a millisecond.
 
 A statement agrees unless something speaks against it. Each check looks for one way in which a sentence that reads
-like its source differs from it: a figure, a name, a negation, an opposite, a claim that is wider, a word put in
-place of another, what belongs to one thing attached to another, or too many words that nobody wrote.
+like its source differs from it: a figure, a name, a bound, a wider claim, an opposite, a negation, a word put in
+place of another, what belongs to one thing attached to another. A check stays only while, over the pairs that it
+was not made with (`python -m benchmarks.pairs`), it stops more false statements than true ones.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
 
-from rag.grounding._tuned import ALIGNED, IN_ORDER, LIKE, NEW_SHARE, NEW_SHARE_ZH, OF_BOTH
-from rag.grounding.reading import Reading, read, synonyms
+from rag.grounding._tuned import ALIGNED, COUNTED, LIKE, OF_BOTH
+from rag.grounding.reading import MONTH, Reading, read, synonyms
 from rag.text import language, stem
 
 __all__ = ["agrees", "objections"]
@@ -23,15 +24,8 @@ _LEAD = re.compile(
     r"^\W*(?:yes|no|是的|不是|不行|不可以|不能|不会|不用|不需要|没有|可以|能|会|有|是|对|否|不)\s*(?:[,，.。:：;；]\s*|$)",
     re.IGNORECASE,
 )
-_CALENDAR = re.compile(
-    r"\b(?:january|february|march|april|june|july|august|september|october|november|december"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b|(?:周|星期)[一二三四五六日天末]",
-    re.IGNORECASE,
-)
-_CLOCK = re.compile(r"\d+[:/.-]\d+")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][A-Za-z]+")
 _LATIN = re.compile(r"[A-Za-z]+")
-_SIDES = re.compile(r" (?:then|than|before|after|instead of) |再|然后|之前|之后|比|以前|以后")
 _CONTRARY = str.maketrans("+-", "-+")
 _DIRECTION = {"least": "up", "over": "up", "most": "down", "under": "down"}
 
@@ -77,33 +71,29 @@ def objections(statement: str, passage: str, context: str = "") -> Iterator[str]
 
 
 def _figure(c: Comparison) -> str:
-    """A figure that the passage does not have, or has with another unit only."""
+    """A figure or a day of the week that the passage does not have, or a figure with another unit only."""
     held = (*c.source.figures, *c.known.figures)
     quantities = {quantity for _, _, quantity in held}
     values = {value for _, value, _ in held}
-    bare = {value for _, value, (_, unit) in held if not unit}
+    bare = values - {value for _, value, (_, unit) in held if unit}
     for text, value, (number, unit) in c.said.figures:
-        if (number, unit) not in quantities and value not in (bare if unit else values):
-            return text
-    return ""
-
-
-def _clock(c: Comparison) -> str:
-    """A time of day, a date or a version in digits that is not there."""
-    return " ".join(set(_CLOCK.findall(c.said.flat)) - set(_CLOCK.findall(c.source.flat + c.known.flat)))
-
-
-def _calendar(c: Comparison) -> str:
-    """A month or a day of the week that is not there."""
-    held = f"{c.source.text} {c.known.text}".lower()
-    return " ".join(set(_CALENDAR.findall(c.said.text.lower())) - set(_CALENDAR.findall(held)))
+        if (number, unit) in quantities or value in (bare if unit else values):
+            continue
+        if not unit and re.search(rf"(?<!\d){re.escape(value)}(?!\d)", c.source.flat):
+            continue  # "ISO 9001" beside ISO9001
+        if number > COUNTED or unit in {other for _, other in quantities}:
+            return text  # a small one of a kind that the passage has none of is a count
+    return " ".join(c.said.weekdays - c.source.weekdays - c.known.weekdays)
 
 
 def _name(c: Comparison) -> str:
     """A name that is not there: a capital inside an English sentence, Latin letters inside a Chinese one."""
-    plain = _CALENDAR.sub("", c.said.text)
-    names = {stem(name.lower()) for name in (_LATIN if c.chinese else _NAME).findall(plain)}
-    return " ".join(name for name in names if name not in c.source.flat and name not in c.known.flat)
+    if not c.chinese and language(c.source.text) == "zh":
+        return ""  # a Chinese text has names in characters
+    plain = MONTH.sub("", c.said.text)  # beside a number a month is a figure
+    held = f"{c.source.text} {c.known.text} {c.source.flat} {c.known.flat}".lower()
+    names = (_LATIN if c.chinese else _NAME).findall(plain)
+    return " ".join(name for name in names if name.lower() not in held and f" {stem(name.lower())} " not in held)
 
 
 def _bound(c: Comparison) -> str:
@@ -126,8 +116,7 @@ def _directions(reading: Reading) -> set[str]:
 def _wider(c: Comparison) -> str:
     """All, always, only, other: a claim that the passage does not make."""
     for piece in c.said.clauses:
-        share, near = c.nearest(piece)
-        new = piece.marks("universals") - (near if share >= ALIGNED else c.source).marks("universals")
+        new = piece.marks("universals") - c.source.marks("universals")
         if c.said.negations:
             new -= {"all"}  # "not … any"
         if new:
@@ -167,11 +156,6 @@ def _negation(c: Comparison) -> str:
     return ""
 
 
-def _negation_across(c: Comparison) -> str:
-    """A negation in one language only."""
-    return "one of them denies" if bool(c.said.negations) != bool(c.source.negations) else ""
-
-
 def _replaced(c: Comparison) -> str:
     """One word for another where what stands around it is the same."""
     for sentence in c.said.sentences:
@@ -192,14 +176,12 @@ def _replaced(c: Comparison) -> str:
 
 def _differ(c: Comparison, old: list[str], new: list[str], near: Reading, sentence: Reading) -> bool:
     """Whether two short runs of tokens name different things, as far as words tell."""
-    gone = [t for t in old if t in near.content and t not in synonyms()]
-    put = [t for t in new if t in sentence.content and t not in synonyms()]
-    if not gone or not put or "," in (*old, *new):
-        return False
-    if gone[0].isdigit() and put[0].isdigit():
-        return len(gone) == len(put) == 1 or not read(" ".join(put)).quantities & c.source.quantities
+    if not set(old) <= near.content - synonyms() or not set(new) <= sentence.content - synonyms():
+        return False  # a phrase in place of another is a paraphrase as often
+    if old[0].isdigit() and new[0].isdigit():
+        return len(old) == len(new) == 1 or not read(" ".join(new)).quantities & c.source.quantities
     if c.chinese:
-        return min(len("".join(gone)), len("".join(put))) >= 2
+        return min(len("".join(old)), len("".join(new))) >= 2
     return abs(len(old) - len(new)) <= 1
 
 
@@ -220,47 +202,9 @@ def _mixed(c: Comparison) -> str:
     return ""
 
 
-def _sides(c: Comparison) -> str:
-    """Two things in each other's place around a word of order or comparison."""
-    for match in _SIDES.finditer(c.said.flat):
-        left, right = _around(c.said.flat, match)
-        for held in re.finditer(re.escape(match.group()), c.source.flat):
-            was_left, was_right = _around(c.source.flat, held)
-            first, second = (left & was_right) - was_left - right, (right & was_left) - was_right - left
-            if first and second:
-                return f"{' '.join(first)}{match.group()}{' '.join(second)}"
-    return ""
-
-
-def _around(flat: str, match: re.Match[str]) -> tuple[set[str], set[str]]:
-    return read(flat[: match.start()]).content, read(flat[match.end() :]).content
-
-
-def _swapped(c: Comparison) -> str:
-    """Four words in the order a y b x where the passage has a x b y."""
-    said, source = c.said.tokens, c.source.tokens
-    if len(c.said.content & c.source.content) < IN_ORDER * len(c.said.content):
-        return ""
-    once = [t for t in said if t in c.said.content and said.count(t) == source.count(t) == 1]
-    for four in combinations(once, 4):
-        a, b, x, y = map(source.index, four)
-        if a < y < x < b or x < b < a < y:
-            return " ".join(four)
-    return ""
-
-
-def _new(c: Comparison) -> str:
-    """More words of its own than a paraphrase has."""
-    new = {t for t in c.said.content - c.known.content - set(c.source.tokens) if not t.isdigit()}
-    share = NEW_SHARE_ZH if c.chinese else NEW_SHARE
-    return " ".join(sorted(new)) if len(new) > share * len(c.said.content) else ""
-
-
 _Check = Callable[[Comparison], str]
 _CHECKS: tuple[_Check, ...] = (
     _figure,
-    _clock,
-    _calendar,
     _name,
     _bound,
     _wider,
@@ -268,8 +212,5 @@ _CHECKS: tuple[_Check, ...] = (
     _negation,
     _replaced,
     _mixed,
-    _sides,
-    _swapped,
-    _new,
 )
-_ACROSS: tuple[_Check, ...] = (_figure, _clock, _name, _bound, _opposite, _negation_across)
+_ACROSS: tuple[_Check, ...] = (_figure, _name, _bound, _opposite)

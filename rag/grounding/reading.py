@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from rag.grounding._tuned import SCOPE, SCOPE_ZH
 from rag.text import CJK, content_terms, find_figures, language, split_sentences, stem, write_digits
 
-__all__ = ["Quantity", "Reading", "read", "synonyms"]
+__all__ = ["MONTH", "Quantity", "Reading", "read", "synonyms"]
 
 Quantity = tuple[float, str]
 """A value and its unit, units of one sort in the smallest of it: an hour is (3600, "s")."""
@@ -33,14 +34,30 @@ _WRAPPED = re.compile(
     rf"|(?<=[^\n]{{30}}[{CJK}，、])\n(?=[{CJK}])"
     r"|\n(?=  +\w)"
 )
+_MONTHS = "january february march april may june july august september october november december".split()
+MONTH = re.compile(rf"\b(?:{'|'.join(_MONTHS)})\b(?= \d)|(?<=\d )(?:{'|'.join(_MONTHS)})\b", re.IGNORECASE)
+_DIGITS = {c: str(i) for i, c in enumerate("一二三四五六七八九", start=1)} | {"两": "2"}
 # Figures that are written in another way than with a numeral and a unit.
-_SPELLED = (
-    (re.compile(r"\bhalf an hour\b|半个?小时"), "30 minutes"),
+_SPELLED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"\bhalf an? (?=hour|day|year|month|litre|liter|kilo)|半(?=个?(?:小时|月|钟头)|年|天|公斤|升)"),
+        "0.5 ",
+    ),
+    (re.compile(r"\b(\d+|one) and a half\b"), lambda m: f"{m[1].replace('one', '1')}.5"),
+    (re.compile("([一二两三四五六七八九])(年|个月|小时|天)半"), lambda m: f"{_DIGITS[m[1]]}.5{m[2]}"),
     (re.compile(r"\b(within|in|after|for|than|least|most|once) an? (hour|day|week|month|year)\b"), r"\1 1 \2"),
     (re.compile(r"\btwice\b"), "2 times"),
+    (re.compile(r"\ba dozen\b"), "12"),
     (re.compile("([一二三四五六七八九])成(?!熟|为|功|本|立|都|员)"), r"\g<1>十%"),
+    (re.compile(r"\b(\d\d\d\d)-(\d\d)-(\d\d)\b"), lambda m: f"{m[1]} {int(m[2])} {int(m[3])}"),
+    (MONTH, lambda m: f"{1 + _MONTHS.index(m[0])}月 "),
+    (re.compile(r"\b(\d{1,2})((?::\d\d)?) ?p\.?m\b\.?"), lambda m: f"{int(m[1]) % 12 + 12}{m[2]}"),
+    (re.compile(r"(?:下午|晚上)(\d{1,2})(?=[:点时])"), lambda m: f"{int(m[1]) % 12 + 12}"),
+    (re.compile(r"(?<=\d):00(?!\d)"), ""),
 )
 _AFTER_CJK = re.compile(rf"(?<=[{CJK}])(?=\d)")
+_WEEKDAY = re.compile(r"(?:周|星期|礼拜)([一二三四五六日天])|\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b")
+_WEEKDAYS = dict(zip("一二三四五六日天", "mon tues wednes thurs fri satur sun sun".split(), strict=True))
 _UNITS = {
     "ms": ("s", 0.001), "second": ("s", 1), "minute": ("s", 60), "hour": ("s", 3600), "day": ("s", 86400),
     "week": ("s", 604800), "month": ("month", 1), "year": ("month", 12), "g": ("g", 1), "kg": ("g", 1000),
@@ -62,6 +79,7 @@ def _flat(text: str) -> str:
 
 
 def _in_digits(text: str) -> str:
+    text = text.lower()
     for pattern, plain in _SPELLED:
         text = pattern.sub(plain, text)
     return write_digits(text)
@@ -99,6 +117,11 @@ def synonyms() -> frozenset[str]:
     return frozenset(_table()["synonyms"])
 
 
+def _unify(flat: str) -> list[str]:
+    pattern, names = _lexicon("synonyms")
+    return _TOKEN.findall(pattern.sub(lambda match: f" {min(names[match.group()])} ", flat))
+
+
 class Reading:
     """A text, and what the checks ask of it; made by `read`, which keeps the latest."""
 
@@ -112,8 +135,7 @@ class Reading:
     @cached_property
     def tokens(self) -> list[str]:
         """Stems and Chinese characters in order, one for all words that mean the same; "," for any punctuation."""
-        pattern, names = _lexicon("synonyms")
-        return _TOKEN.findall(pattern.sub(lambda match: f" {min(names[match.group()])} ", self.flat))
+        return _unify(self.flat)
 
     @cached_property
     def content(self) -> set[str]:
@@ -151,8 +173,8 @@ class Reading:
         for clause in self.clauses:
             flat = spared.sub(" ", clause.flat)
             for match in negator.finditer(flat):
-                rest = read(flat[match.end() :])
-                found.append(([t for t in rest.tokens if t in rest.content][:reach], clause.content))
+                rest = [t for t in _unify(" " + flat[match.end() :]) if t in clause.content]
+                found.append((rest[:reach], clause.content))
         return found
 
     def marks(self, group: str, row: str = "") -> set[str]:
@@ -170,6 +192,11 @@ class Reading:
     @cached_property
     def quantities(self) -> set[Quantity]:
         return {quantity for _, _, quantity in self.figures}
+
+    @cached_property
+    def weekdays(self) -> set[str]:
+        found = _WEEKDAY.findall(self.text.lower())
+        return {_WEEKDAYS.get(chinese, english) for chinese, english in found}
 
 
 def _quantity(value: str, unit: str) -> Quantity:

@@ -44,17 +44,27 @@ def find_numbers(text: str) -> set[str]:
     return found
 
 
-_HUNDREDS = re.compile(r"\b(\d+) (hundred|thousand)\b(?:(?: and)? (\d+)\b)?")
+_SCALES = {
+    "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "万亿": 10**12,
+}  # fmt: skip
+_SCALED = re.compile(
+    r"(\d+(?:\.\d+)?) ?(hundred|million|billion|trillion|thousand|百万|千万|万亿|千(?![克米瓦])|万|亿)"
+    r"(?:(?: and)? (\d+)\b)?"
+)
 
 
 def write_digits(text: str) -> str:
-    """`text`, normalised, with its numbers in digits where they stand in words: 三十六个月 is "36个月"."""
+    """`text`, normalised, with all numbers in digits: 三十六个月 is "36个月", 5万 "50000"."""
     plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", normalise(text))
-    plain = _CHINESE_NUMBER.sub(lambda match: str(_chinese_number(match.group())), plain)
+    plain = _CHINESE_NUMBER.sub(lambda match: str(_chinese_number(match.group())), _SCALED.sub(_scaled, plain))
+    plain = re.sub(r"\ban? (?=hundred|thousand|million|billion)", "1 ", plain)
     plain = _ENGLISH_NUMBER.sub(lambda match: next(iter(find_numbers(match.group())), match.group()), plain)
-    return _HUNDREDS.sub(
-        lambda match: str(int(match[1]) * (100 if match[2] == "hundred" else 1000) + int(match[3] or 0)), plain
-    )
+    return _SCALED.sub(_scaled, plain)
+
+
+def _scaled(match: re.Match[str]) -> str:
+    return f"{round(float(match[1]) * _SCALES[match[2]] + int(match[3] or 0), 4):.10g}"
 
 
 def _chinese_number(digits: str) -> int:

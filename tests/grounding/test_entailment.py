@@ -7,7 +7,7 @@ import pytest
 from benchmarks.pairs import rates, read_pairs
 from rag.grounding.entailment import agrees
 
-LET_THROUGH, DROPPED = 0.25, 0.28
+LET_THROUGH, DROPPED = 0.29, 0.12
 """The most over all pairs that a change may leave; `python -m benchmarks.pairs` prints today's."""
 
 SHUTTLE = "The shuttle to the airport leaves at 7:15 and takes 40 minutes. Dogs are not allowed on board."
