@@ -3,8 +3,8 @@
     python -m benchmarks.pairs [--show] [--kinds] [--pairs FILE --shared FOLDER]
 
 The pairs are split in two halves by a hash of their ids. The checks of `rag.grounding.entailment` were written
-with a view of half 0; of half 1 only the counts were seen, by which checks that gain nothing were deleted. What a pair
-of another file names by file and heading is judged against the best three sentences of that section of FOLDER.
+with a view of half 0; of half 1 only the counts were seen, by which checks that gain nothing were deleted. A pair
+that names a section is judged against the best three sentences of that section of FOLDER.
 """
 
 from __future__ import annotations
