@@ -4,7 +4,7 @@ In: a string. Out: its script, language, sentences, terms or numbers, or a form 
 """
 
 from rag.text.injection import is_instruction, sanitise_for_model, sentences_without_instructions
-from rag.text.numbers import Figure, find_figures, find_numbers
+from rag.text.numbers import Figure, find_figures, find_numbers, write_digits
 from rag.text.sanitise import sanitise_answer, strip_invisible, strip_list_markup, well_formed
 from rag.text.scripts import CJK, language, normalise, script
 from rag.text.sentences import split_sentences
@@ -43,4 +43,5 @@ __all__ = [
     "strip_invisible",
     "strip_list_markup",
     "well_formed",
+    "write_digits",
 ]

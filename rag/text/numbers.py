@@ -44,6 +44,29 @@ def find_numbers(text: str) -> set[str]:
     return found
 
 
+_SCALES = {
+    "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "万亿": 10**12,
+}  # fmt: skip
+_SCALED = re.compile(
+    r"(\d+(?:\.\d+)?) ?(hundred|million|billion|trillion|thousand|百万|千万|万亿|千(?![克米瓦])|万|亿)"
+    r"(?:(?: and)? (\d+)\b)?"
+)
+
+
+def write_digits(text: str) -> str:
+    """`text`, normalised, with all numbers in digits: 三十六个月 is "36个月", 5万 "50000"."""
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", normalise(text))
+    plain = _CHINESE_NUMBER.sub(lambda match: str(_chinese_number(match.group())), _SCALED.sub(_scaled, plain))
+    plain = re.sub(r"\ban? (?=hundred|thousand|million|billion)", "1 ", plain)
+    plain = _ENGLISH_NUMBER.sub(lambda match: next(iter(find_numbers(match.group())), match.group()), plain)
+    return _SCALED.sub(_scaled, plain)
+
+
+def _scaled(match: re.Match[str]) -> str:
+    return f"{round(float(match[1]) * _SCALES[match[2]] + int(match[3] or 0), 4):.10g}"
+
+
 def _chinese_number(digits: str) -> int:
     """The value of a Chinese numeral: 三十六 is 36, 二〇二五 2025, 一万二千 12000."""
     if not set(digits) & set("十百千万亿"):
@@ -71,6 +94,7 @@ _UNITS = {
     "week": "weeks?|周|星期",
     "hour": "hours?|h|个?小时|钟头",
     "minute": "minutes?|min|分钟|分",
+    "ms": "ms|milliseconds?|毫秒",
     "second": "seconds?|s|秒",
     "kg": "kg|kilograms?|kilos?|公斤|千克",
     "g": "g|grams?|克",
