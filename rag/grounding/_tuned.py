@@ -34,7 +34,6 @@ _RIVAL = 0.6
 _MOST_LEAD, _NO_RIVAL = 0.15, 0.07
 """A greater lead says no more; where no hit is a stranger to the question, it is taken for a middling one."""
 
-<<<<<<< HEAD
 # A claim that joins what stands apart. Chosen by reading summaries of the sample folder.
 JOINT_TERMS = 6
 """Terms of a claim, those of the question aside, that may be spread over several places."""
@@ -42,7 +41,6 @@ JOINT_COVERAGE = 0.7
 """Share of them that the places must have together."""
 JOINT_PLACES = 4
 """Places that one claim may stand on."""
-=======
 # Of `rag.grounding.entailment`, chosen on half 0 of tests/grounding/pairs.toml and of the pairs over Vue's
 # documentation; `python -m benchmarks.pairs` prints both halves.
 ALIGNED = 0.6
@@ -53,4 +51,3 @@ LIKE, OF_BOTH = 0.3, 0.9
 """Two clauses are alike that share so much of the shorter; a mixture has this share of its words from both."""
 COUNTED = 3
 """A summary counts up to so many things that its passage names one by one."""
->>>>>>> hub/main

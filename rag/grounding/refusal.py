@@ -11,7 +11,7 @@ from rag.text import normalise
 _REFUSALS = re.compile(
     r"^\W*(none\b|no answer|not (?:mentioned|specified|provided|stated|found)|i (?:do not|don['’]t) know"
     r"|(?:the )?(?:passages?|documents?|text)(?: provided)? (?:do|does) not|无\W*$"
-    r"|没有(?:答案|提到|说明|提供|相关)|未(?:提及|提到|说明)"
+    r"|没有(?:答案|提到|说明|提供|相关)|未(?:提及|提到|说明)|.{1,40}[是为]“?无”?\W*$"
     r"|(?:段落|文档|文中|资料)(?:中|里)?(?:没有|未|并未|并没有))",
     re.IGNORECASE,
 )
