@@ -97,7 +97,7 @@ class Answerer:
         told: list[Told] = []
         silent: list[str] = []
         each = ask_each(question, self.search, where)
-        if self.llm is not None and question.kind == "compare" and len(each) > 1:
+        if self.llm is not None and len(each) > 1 and each[0].several and question.kind != "summary":
             each = ask_of_each(question, each, self.llm)
         for asked in each:
             before = len(draft.claims)

@@ -30,7 +30,7 @@ SINGLE_TOKENS = 50
 
 
 def ask_of_each(question: Question, each: Sequence[Asked], llm: LLM) -> list[Asked]:
-    """What `question` compares, asked of each of its subjects alone: "When was X lit?" for which was lit earlier.
+    """What `question` asks of several, asked of each alone: "When was X lit?" for which was lit earlier.
 
     A small model that reads "which is earlier" says that this one is, whatever it reads. Where it cannot rewrite
     the question, `each` stays as it is.

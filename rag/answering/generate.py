@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from rag.answering._tuned import ALIKE, LONGEST, MOST_BESIDES, NEWS, SURE, UNLIKELY
+from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, NEWS, SURE, UNLIKELY
 from rag.answering.claims import peek, split_claims
 from rag.answering.draft import Draft
 from rag.answering.prompt import messages
@@ -68,7 +68,7 @@ def _besides(
     """What the passages say besides, as quotations: a small model tells less than it was given."""
     said = content_terms(" ".join(draft.claims)) | evidence.question.terms
     chosen: list[Passage] = []
-    for place in rank_sentences(allowed, evidence.asked.topic, embedder):
+    for place in rank_sentences(allowed, evidence.asked.topic, embedder, LIKE_BEST):
         own = content_terms(place.text)
         if len(own - said) >= NEWS * len(own) and len(place.text) <= LONGEST:
             chosen.append(place)

@@ -12,6 +12,8 @@ DAY = 86_400_000_000_000
 # passage, and every number of it does. Chosen on the sample questions of `data/questions.toml`.
 COVERAGE = 0.6
 WINDOW = 3
+GIVEN = 0.4
+"""The least share of a statement's terms, those of the question among them, that its place must have."""
 # Chosen on 300 questions of XQuAD and CMRC: fewer wrong citations, and no right answer lost (.8 lost two).
 ON_TOPIC = 0.7
 # Across languages no words are shared: the sentence must mean the same by the embedder's cosine. In the
@@ -39,6 +41,8 @@ JOINT_TERMS = 6
 """Terms of a claim, those of the question aside, that may be spread over several places."""
 JOINT_COVERAGE = 0.7
 """Share of them that the places must have together."""
+DATED_BY = 2
+"""Sentences before a place whose month is its month as well."""
 JOINT_PLACES = 4
 """Places that one claim may stand on."""
 # Of `rag.grounding.entailment`, chosen on half 0 of tests/grounding/pairs.toml and of the pairs over Vue's

@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.grounding._tuned import JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS
+from rag.grounding._tuned import DATED_BY, JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS
 from rag.grounding.entailment import agrees
 from rag.grounding.support import find_support
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.text import content_terms, find_numbers, language, split_sentences, split_terms
+from rag.text.values import find_months
 
 __all__ = ["Statement", "ground_claim"]
+
+_ACCORDING = re.compile(
+    r"^(?:according to|based on|in)\b[^,]{0,120}?report[^,]*,|^(?:根据|按照|结合)[^，]{0,60}，", re.IGNORECASE
+)
 
 _YES_NO = re.compile(
     r"^\W*(?:yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?=[\s,，.。:：]|$)[\s,，.。:：]*",
@@ -41,18 +46,25 @@ def ground_claim(
     if found is not None:
         chunk = passages[found.passage].chunk
         place = Passage(chunk, found.start, found.end)
-        if agrees(claim, place.text, _context(place, question.text)):
+        if _holds(claim, (place,), question.text):
             return Statement(claim, (place,))
     places = _joint(claim, question.text, passages)
-    text = "\n".join(place.text for place in places)
-    if places and agrees(claim, text, _context(places[0], question.text)):
-        return Statement(claim, places)
-    return None
+    return Statement(claim, places) if places and _holds(claim, places, question.text) else None
 
 
-def _context(place: Passage, question: str) -> str:
-    """What is known besides the words of a place: what stands above it, and what was asked."""
-    return "\n".join((*place.chunk.heading, question))
+def _holds(claim: str, places: Sequence[Passage], question: str) -> bool:
+    """Whether `places` say `claim`, in its months too: a question may name a month in which nothing happened."""
+    said = "\n".join(place.text for place in places)
+    above = "\n".join(places[0].chunk.heading)
+    before = "\n".join(_before(place) for place in places)
+    dated = find_months(_ACCORDING.sub("", claim)) <= find_months(f"{above}\n{before}\n{said}")
+    return dated and agrees(claim, said, f"{above}\n{question}")
+
+
+def _before(place: Passage) -> str:
+    """The sentences before `place` in its chunk by which it may be dated."""
+    text = place.chunk.text[: place.start - place.chunk.start]
+    return " ".join(text[a:b] for a, b in split_sentences(text)[-DATED_BY:])
 
 
 def _joint(claim: str, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.grounding._tuned import COVERAGE, CROSS_COSINE, WINDOW
+from rag.grounding._tuned import COVERAGE, CROSS_COSINE, GIVEN, WINDOW
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import ASKS_FOR
 from rag.text import content_terms, find_numbers, language, normalise, script, split_sentences, split_terms
@@ -113,7 +113,8 @@ def _whole_words(text: str, start: int, end: int) -> bool:
 def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
     """The run of sentences that covers most of `statement`'s terms, all its numbers among them.
 
-    What stands above a passage, its document's title first, is said of all of it.
+    What stands above a passage, its document's title first, is said of all of it, and counts neither for a
+    statement nor against it. Of what the question gave the statement less is asked.
     """
     every = content_terms(statement)
     asked = content_terms(question)
@@ -129,13 +130,17 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
             if not figures <= find_numbers(text):
                 continue
             found = set(split_terms(text))
-            said = found | spelled | above
-            score = min(len(wanted & said) / len(wanted), len(every & said) / len(every))
+            said = found | spelled
+            score = _share(wanted - above or wanted, said | above)
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
-            if rank > most and score >= COVERAGE:
+            if rank > most and score >= COVERAGE and _share(every - above or every, said | above) >= GIVEN:
                 most = rank
                 best = Support(i, passage.start + start, passage.start + end, score)
     return best
+
+
+def _share(terms: Set[str], said: Set[str]) -> float:
+    return len(terms & said) / max(len(terms), 1)
 
 
 def _windows(text: str) -> list[tuple[int, int, int]]:

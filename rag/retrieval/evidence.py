@@ -61,12 +61,19 @@ def closest_sentence(passages: Sequence[Passage], question: str, embedder: Embed
     return between_neighbours(ranked[0], question) if ranked else None
 
 
-def rank_sentences(passages: Sequence[Passage], question: str, embedder: Embedder) -> list[Passage]:
-    """The sentences of `passages`, the likest to `question` first, titles and labels left out."""
+def rank_sentences(
+    passages: Sequence[Passage], question: str, embedder: Embedder, least: float = 0.0
+) -> list[Passage]:
+    """The sentences of `passages`, the likest to `question` first, titles and labels left out.
+
+    None that is less like it than `least` times the likest.
+    """
     whole = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in split_sentences(p.text)]
     pool = [each for each in whole if _tells(each.text)] or whole
     texts = [each.text for each in pool]
-    scored = zip(_likeness(texts, texts, question, embedder), pool, strict=True)
+    likeness = _likeness(texts, texts, question, embedder)
+    best = max(likeness, default=0.0)
+    scored = [pair for pair in zip(likeness, pool, strict=True) if pair[0] >= least * best]
     return [each for _, each in sorted(scored, key=lambda pair: -pair[0])]
 
 

@@ -123,13 +123,14 @@ def about_one(question: str, one: Subject, others: Sequence[Subject]) -> str:
 
 
 _JOIN = r"(?:\s*[,，、])?\s*(?:(?<![a-z])(?:and|or|with|versus|vs\.?)(?![a-z])|和|与|跟|及|以及|、)\s*(?:the\s+)?"
+_DATED = r"(?:\s+(?:in|on|of|from|during)\s+(?:[A-Z][a-z]+\s+)?(?:19|20)\d\d)?"
 _YEAR = r"(?:(?:19|20)\d\d\s?年?的?\s*)?"
 
 
 def _without(text: str, name: str) -> str:
     """`text` without `name`, and the word that joined it to another."""
     spelled = _spelled(name)
-    for pattern in (rf"{_JOIN}{_YEAR}{spelled}", rf"{_YEAR}{spelled}{_JOIN}"):
+    for pattern in (rf"{_JOIN}{_YEAR}{spelled}{_DATED}", rf"{_YEAR}{spelled}{_DATED}{_JOIN}"):
         shorter = re.sub(pattern, " " if name.isascii() else "", text, count=1, flags=re.IGNORECASE)
         if shorter != text:
             return " ".join(shorter.split())

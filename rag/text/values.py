@@ -8,7 +8,7 @@ from typing import Literal
 
 from rag.text.scripts import normalise
 
-__all__ = ["Value", "find_values"]
+__all__ = ["Value", "find_months", "find_values"]
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS)
@@ -73,11 +73,25 @@ def find_values(text: str) -> list[Value]:
     return [value for _, value in sorted(found, key=lambda pair: pair[0])]
 
 
+def find_months(text: str) -> set[int]:
+    """The months, 1 to 12, that `text` names. The word "may" is one only where it is written as a month is."""
+    dates = (match for match in _DATE.finditer(normalise(text)))
+    found = {month for match in dates if (month := _month_of(match))}
+    return found - {5} if found and not _MAY.search(text) else found
+
+
+_MAY = re.compile(r"\bMay\b|5\s*月|[-/.]0?5[-/.]|五月")
+
+
+def _month_of(match: re.Match[str]) -> int:
+    text = next((value for key, value in match.groupdict().items() if value and key[0] == "m"), "")
+    return int(text) if text.isdigit() else _month(text)
+
+
 def _date(match: re.Match[str]) -> Value | None:
     parts = {key: value for key, value in match.groupdict().items() if value}
     year = next((int(v) for k, v in parts.items() if k[0] == "y"), 0)
-    month_text = next((v for k, v in parts.items() if k[0] == "m"), "")
-    month = int(month_text) if month_text.isdigit() else _month(month_text)
+    month = _month_of(match)
     day = next((int(v) for k, v in parts.items() if k[0] == "d"), 0)
     if (not year and not (month and day)) or month > 12 or day > 31:
         return None
