@@ -4,8 +4,6 @@ from __future__ import annotations
 
 SURE = 0.75
 """From this confidence on a document is quoted where no passage supports what the model says."""
-UNLIKELY = 0.5
-"""A model that begins with a refusal at this probability or above does not answer a longer question."""
 ALIKE = 0.8
 """Two sentences with this share of their terms in common say the same."""
 MOST_BESIDES = 3

@@ -40,6 +40,7 @@ class Draft:
     confidence: float | None = None
     declined: bool = False  # the model said that nothing answers
     claims: list[str] = field(default_factory=list)
+    unsupported: list[str] = field(default_factory=list)  # what the model said and no passage does
     nearest: list[Citation] = field(default_factory=list)
     needs_no_documents: bool = False  # small talk: nothing to cite, and no refusal
 

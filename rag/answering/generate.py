@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 
-from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, NEWS, SURE, UNLIKELY
+from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, NEWS, SURE
 from rag.answering.claims import peek, split_claims
 from rag.answering.draft import Draft
 from rag.answering.prompt import messages
 from rag.answering.translate import translate_claim
 from rag.config import Settings
 from rag.embedders import Embedder
-from rag.grounding.confidence import confidence, extract_features
+from rag.grounding.confidence import confidence, confidence_of_doubt, extract_features
 from rag.grounding.conflicts import resolve_conflict
 from rag.grounding.ground import ground_claim
 from rag.grounding.refusal import BESIDES, NO_ANSWER, is_refusal, refusal_probability
@@ -39,7 +39,7 @@ def generate(
     """What `llm` says of `evidence` and a passage supports, sentence by sentence, each with its citations.
 
     Nothing where the documents hardly answer. Where nothing is left of what is said, and they surely do, the
-    sentence closest to the question is quoted.
+    sentences closest to it are quoted.
     """
     question, profile = evidence.question, profile_of(llm)
     most = profile.answer_fact if question.is_short else profile.answer_longer
@@ -50,25 +50,25 @@ def generate(
         return
     allowed = on_topic(evidence)
     spoken = False
-    draft.declined = False  # this part of the question has not been answered yet
+    draft.declined, draft.unsupported = False, []  # this part of the question has not been answered yet
     for piece in _supported(draft, evidence, allowed, stream, llm, embedder, store):
         spoken = True
         yield piece
     if draft.declined or not (spoken or (sure is not None and sure >= SURE)):
         return
+    # What the model meant to say points to the place better than the question, whose words are repeated anywhere.
+    sought = " ".join(draft.unsupported) or evidence.asked.topic
     if question.kind in DETAILED and not evidence.asked.several:
-        yield from _besides(draft, evidence, allowed, embedder, spoken)
-    elif not spoken and (best := closest_sentence(allowed, evidence.asked.topic, embedder)):
+        yield from _besides(draft, evidence, rank_sentences(allowed, sought, embedder, LIKE_BEST), spoken)
+    elif not spoken and (best := closest_sentence(allowed, sought, embedder)):
         yield draft.quote(best)
 
 
-def _besides(
-    draft: Draft, evidence: Evidence, allowed: Sequence[Passage], embedder: Embedder, spoken: bool
-) -> Iterator[str]:
+def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken: bool) -> Iterator[str]:
     """What the passages say besides, as quotations: a small model tells less than it was given."""
     said = content_terms(" ".join(draft.claims)) | evidence.question.terms
     chosen: list[Passage] = []
-    for place in rank_sentences(allowed, evidence.asked.topic, embedder, LIKE_BEST):
+    for place in ranked:
         own = content_terms(place.text)
         if len(own - said) >= NEWS * len(own) and len(place.text) <= LONGEST:
             chosen.append(place)
@@ -85,18 +85,18 @@ def _besides(
 def _confidence(draft: Draft, evidence: Evidence, first: Piece, embedder: Embedder, store: Store) -> float | None:
     """The probability that the documents answer; None for a model that does not tell how sure it is.
 
-    A question that one sentence does not answer is spread over many: that no single one is close to it says
-    nothing, and the model's own doubt decides.
+    Where a document is named, everything in it is near the question, and what several sentences answer is near
+    none of them: there the model's own doubt decides.
     """
     question = evidence.question
     doubted = refusal_probability(first.logprobs, NO_ANSWER)
     if doubted is None:
         return None
-    if question.is_short:
+    if question.is_short and evidence.asked.subject is None:
         found = extract_features(question.text, evidence.hits, evidence.passages, embedder, store)
         sure = confidence(found, doubted, question.script, question.language != draft.language)
     else:
-        sure = 1 - min(1.0, doubted / UNLIKELY / 2)
+        sure = confidence_of_doubt(doubted)
     draft.confidence = max(sure, draft.confidence or 0.0)
     return sure
 
@@ -125,6 +125,7 @@ def _supported(
         grounded = ground_claim(claim, evidence, allowed, embedder)
         if grounded is None:
             log.debug("left out, since no passage says so: %s", claim)
+            draft.unsupported.append(claim)
             continue
         told = resolve_conflict(question.text, grounded, evidence.hits, store.documents)
         for statement in told:

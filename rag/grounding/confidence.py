@@ -18,6 +18,7 @@ from rag.grounding._tuned import (
     BIAS,
     CLOSENESS,
     DOUBT,
+    DOUBTED,
     LEAD,
     MISSING,
     OTHER_SCRIPT,
@@ -29,7 +30,14 @@ from rag.stores import Store
 from rag.text import content_terms, embedding_text, script, split_sentences, stem
 from rag.types import Hit
 
-__all__ = ["AnswerabilityFeatures", "confidence", "extract_features", "min_score", "score_margin"]
+__all__ = [
+    "AnswerabilityFeatures",
+    "confidence",
+    "confidence_of_doubt",
+    "extract_features",
+    "min_score",
+    "score_margin",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,12 @@ def confidence(found: AnswerabilityFeatures, doubted: float, written: str, trans
         LEAD * found.score_margin + CLOSENESS * found.closeness + RARITY * found.rarity + MISSING * found.missing
     )
     return _logistic(bias + near + DOUBT * odds)
+
+
+def confidence_of_doubt(doubted: float) -> float:
+    """The probability in [0, 1] that the documents answer, by the model's doubt alone."""
+    doubted = min(max(doubted, _LEAST), 1 - _LEAST)
+    return _logistic(DOUBTED - math.log(doubted / (1 - doubted)))
 
 
 def score_margin(question: str, hits: Sequence[Hit]) -> float:

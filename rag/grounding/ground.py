@@ -83,7 +83,10 @@ def _joint(claim: str, question: str, passages: Sequence[Passage]) -> tuple[Pass
         if language(p.text) == language(claim)
         for a, b in split_sentences(p.text)
     ]
-    held = [(set(split_terms(p.text)) & wanted, find_numbers(p.text) & figures) for p in pool]
+    held = [
+        (set(split_terms(" ".join((*p.chunk.heading, p.text)))) & wanted, find_numbers(p.text) & figures)
+        for p in pool
+    ]
     chosen: list[int] = []
     terms: set[str] = set()
     numbers: set[str] = set()
