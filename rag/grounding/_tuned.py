@@ -30,8 +30,8 @@ OTHER_SCRIPT = 2.7
 TRANSLATED = -0.85  # what a small model makes of a question in another language is not always that question
 ACROSS_BIAS, ACROSS_SCORE, ACROSS_DOUBT = -3.0, 6.0, -0.9
 DOUBTED = -1.6
-"""Log odds of the model's doubt at which it is as likely as not that a named document does not answer. Chosen on 170
-questions of DRAGONBall and Vue's documentation: of those without an answer 11 of 19 are above, of the others 7 %."""
+"""Log odds of the model's doubt at which it is as likely as not that a named document does not answer. Chosen on
+170 questions of DRAGONBall and Vue's documentation: of 19 without an answer 11 are above, of the others 7 %."""
 _LEAST = 1e-3
 """Doubt below this tells no more: the log odds of a probability near 0 are mostly noise."""
 _RIVAL = 0.6
