@@ -11,7 +11,7 @@ from rag.cli.screen import options, say, show, show_json
 
 
 @click.command(
-    help=say("What the index holds, and what is missing on this machine.", "索引概况，以及本机缺少什么。")
+    help=say("Show what the index holds, and what is missing on this machine.", "显示索引概况，以及本机缺少什么。")
 )
 @options("index", "json")
 def status(index: str | None, as_json: bool) -> None:
@@ -44,7 +44,7 @@ def sources(index: str | None, as_json: bool) -> None:
 
 @click.command(
     help=say(
-        "Take SOURCE (as `rag sources` names it) out of the index.", "从索引中移除 SOURCE（名称见 rag sources）。"
+        "Take SOURCE, as `rag sources` names it, out of the index.", "从索引中移除 SOURCE（名称见 rag sources）。"
     )
 )
 @click.argument("source")
@@ -61,8 +61,8 @@ def forget(source: str, index: str | None) -> None:
 @click.command(
     "copy",
     help=say(
-        "Move an index to another engine without embedding again, and check that both find the same.",
-        "把索引迁移到另一种存储引擎（无需重新计算向量），并核对两边检索结果一致。",
+        "Copy an index to another engine. Nothing is embedded again, and searches on both sides are compared.",
+        "把索引复制到另一种存储引擎。无需重新计算向量，并核对两边检索结果一致。",
     ),
 )
 @click.argument("source", metavar="FROM")

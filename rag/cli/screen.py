@@ -122,7 +122,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--embedder",
         metavar="NAME",
         help=say(
-            "bilingual (default), minilm, st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, bge-m3.",
+            "Embedder: bilingual (default), minilm, st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, "
+            "bge-m3.",
             "嵌入模型：bilingual（默认）、minilm、st:名称或路径、openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
         ),
     ),
@@ -130,7 +131,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--llm",
         metavar="NAME",
         help=say(
-            "local (default), none (quotations only), openai:, deepseek:, dashscope:, ollama:, anthropic:MODEL …",
+            "Language model: local (default), none (quotations only), openai:, deepseek:, dashscope:, ollama:, "
+            "anthropic:MODEL …",
             "语言模型：local（默认）、none（只给原文）、openai:、deepseek:、dashscope:、ollama:、anthropic:模型名……",
         ),
     ),
