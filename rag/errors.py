@@ -22,6 +22,8 @@ A message says what was wrong, which value, and what to do next, in one sentence
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class RagError(Exception):
     """Anything that ragstone reports to its user in one line."""
@@ -54,7 +56,9 @@ class HashMismatch(ModelError):
 
 
 class EmbedderError(RagError):
-    """An embedding engine failed."""
+    """An embedding engine failed; `texts` are those that it refused, as far as they are known."""
+
+    texts: Sequence[str] = ()
 
 
 class StoreError(RagError):

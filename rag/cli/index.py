@@ -24,11 +24,21 @@ def status(index: str | None, as_json: bool) -> None:
         return
     for part, values in facts.items():
         show(part, bold=True)
+        width = max(map(len, values), default=0)
         for name, value in values.items():
-            show(f"  {name:<12} {value}")
+            show(f"  {name:<{width}}  {_in_words(value)}")
 
 
-@click.command(help=say("List the files in the index.", "列出索引中的文件。"))
+def _in_words(value: object) -> str:
+    """A value of the status as people read it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {inner}" for name, inner in value.items())
+    return "-" if value in ("", None) else str(value)
+
+
+@click.command(
+    help=say("List the files in the index, each with its number of chunks.", "列出索引中的文件和各自的片段数。")
+)
 @options("index", "json")
 def sources(index: str | None, as_json: bool) -> None:
     from rag.index import Index

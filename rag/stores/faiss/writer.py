@@ -132,7 +132,7 @@ class SqliteWriter:
         with self._step():
             opened = self._open(document)
             self._add(opened, chunks, vectors)
-            self._settle(opened)
+            self._store_lengths(opened)
 
     @contextmanager
     def parts(self, document: Document) -> Iterator[Callable[[Sequence[Chunk], Vectors], None]]:
@@ -162,7 +162,7 @@ class SqliteWriter:
                     self._next, self._changed = before
             raise
         with self._step():
-            self._settle(opened)
+            self._store_lengths(opened)
             self._db.execute("RELEASE document")
 
     def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
@@ -193,7 +193,7 @@ class SqliteWriter:
         self._db.execute("UPDATE documents SET chunks = ? WHERE id = ?", (self._next - opened.first, opened.key))
         self._postings.add(first, terms)
 
-    def _settle(self, opened: _Opened) -> None:
+    def _store_lengths(self, opened: _Opened) -> None:
         row = bytes(opened.lengths), bytes(opened.scripts), opened.key
         self._db.execute("UPDATE documents SET lengths = ?, scripts = ? WHERE id = ?", row)
 
