@@ -1,4 +1,4 @@
-"""`rag eval`: how good is it, on a folder of the user's with questions and their answers."""
+"""`rag eval`: search and answers measured on a folder of questions and answers."""
 
 from __future__ import annotations
 

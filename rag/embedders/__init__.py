@@ -48,7 +48,7 @@ class Embedder(Protocol):
         ...
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """As `embed_documents`, for what is asked."""
+        """As `embed_documents`, for questions."""
         ...
 
 
@@ -64,7 +64,7 @@ class CrossScript(Protocol):
 
 @runtime_checkable
 class EmbedsOnWrite(Protocol):
-    """An embedder inside a store: the store computes the vectors of what is written to it, and is given none."""
+    """An embedder inside a store: the store computes the vectors of the chunks that are written to it."""
 
     @property
     def embeds_on_write(self) -> bool: ...
@@ -72,7 +72,7 @@ class EmbedsOnWrite(Protocol):
 
 @runtime_checkable
 class InBatches(Protocol):
-    """An embedder that hands out each batch of vectors as soon as it has it."""
+    """An embedder that returns each batch of vectors as soon as it is computed."""
 
     def embed_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
         """Rows of `texts`, and their vectors."""
@@ -93,7 +93,7 @@ class KeepsVectors(Protocol):
     """An embedder that keeps the vectors it has computed."""
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The different ones among `texts` whose vectors it does not have."""
+        """The distinct `texts` whose vectors are not kept yet."""
         ...
 
 

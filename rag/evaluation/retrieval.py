@@ -1,4 +1,4 @@
-"""A BEIR folder through the product's own path: chunk, embed, commit, search."""
+"""Search measured on a BEIR folder, by the same path as for users: chunk, embed, commit, search."""
 
 from __future__ import annotations
 

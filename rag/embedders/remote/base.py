@@ -1,4 +1,4 @@
-"""An embedder behind an address, through its LangChain class: batches, limits, retries."""
+"""An embedder over a network, through its LangChain class: batches, limits, retries."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = ["Limits", "RemoteEmbedder", "RequestFailed"]
 
 log = logging.getLogger(__name__)
 
-_NOTHING = "."  # stands for a blank text, which most servers refuse
-_SHOWN = 40  # characters of a text in an error
-_SHORTEST = 16  # tokens below which a text is not cut again
+_NOTHING = "."  # sent in place of a blank text, which most servers refuse
+_SHOWN = 40  # characters of a text that an error shows
+_SHORTEST = 16  # a text of fewer tokens is not cut again
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most tokens of a text, texts of a request, tokens of a request, requests at a time."""
+    """The most tokens of a text, texts of a request, tokens of a request, and requests at the same time."""
 
     tokens: int
     texts: int
@@ -46,7 +46,7 @@ class Limits:
 
 
 class RequestFailed(EmbedderError):
-    """A request that failed for good; `texts` are those that it was to embed."""
+    """A request that failed after all retries; `texts` are those that it should embed."""
 
     def __init__(self, message: str, texts: Sequence[str]) -> None:
         super().__init__(message)
@@ -96,7 +96,7 @@ class RemoteEmbedder:
         return self.limits.tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """As tiktoken counts them: exact for OpenAI's models, near the truth for others."""
+        """Counted by tiktoken: exact for OpenAI's models, approximate for others."""
         return [count(self._encoding, text) for text in map(well_formed, texts)]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
