@@ -10,6 +10,7 @@ RagError
 │   ├── IndexMissing     nothing has been ingested there yet
 │   ├── IndexLocked      another process is writing to it
 │   ├── IndexVersion     made by another version of ragstone
+│   ├── IndexDamaged     what is read is not what was written
 │   └── EmbedderMismatch the index was made with another embedder
 ├── LoadError            a file that cannot be read; ingest reports it and goes on
 │   └── Skip             a file that holds nothing to read, with the reason
@@ -78,6 +79,15 @@ class IndexLocked(StoreError):
 
 class IndexVersion(StoreError):
     """The index was made by another version of ragstone."""
+
+
+class IndexDamaged(StoreError):
+    """What is read from the index is not what was written."""
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(
+            f"the index at {place} is damaged ({what}): run `rag check --repair --index faiss:{place}`"
+        )
 
 
 class EmbedderMismatch(StoreError):

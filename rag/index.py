@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rag import __version__
 from rag.config import Settings, load_settings
 from rag.errors import IndexMissing, StoreError
-from rag.stores import HasStatistics, Store, open_store
+from rag.stores import CanCheck, Checked, HasStatistics, Store, open_store
 from rag.types import Document, Manifest
 
 if TYPE_CHECKING:
@@ -136,6 +136,17 @@ class Index:
             return copy(self.store, opened, progress=progress)
         finally:
             opened.close()
+
+    def check(self, repair: bool = False) -> Checked:
+        """Whether what is in the index is what was written; with `repair` it is made anew from what is whole.
+
+        Nothing is embedded: the sources that are `lost` are read again by the next ingest of their folder.
+        Raises IndexMissing, IndexLocked, IndexDamaged where nothing can be saved, StoreError for an engine that
+        checks itself.
+        """
+        if not isinstance(self.store, CanCheck):
+            raise StoreError(f"{self.store.url} is a server's, which checks what it keeps itself: see its manual")
+        return self.store.repair() if repair else self.store.check()
 
     def close(self) -> None:
         """Release the index."""

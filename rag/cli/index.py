@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from rag.cli.bars import count_bar
 from rag.cli.screen import options, say, show, show_json
+
+if TYPE_CHECKING:
+    from rag.stores import Checked
 
 
 @click.command(
@@ -92,3 +97,52 @@ def copy_index(source: str, target: str, as_json: bool) -> None:
             f"{copied.documents} 个文档，{copied.chunks} 个片段；已比对 {copied.searches} 次检索。",
         )
     )
+
+
+@click.command(
+    help=say(
+        "Read all of the index and say whether it is as it was written.",
+        "通读整个索引，检查其内容是否与写入时一致。",
+    )
+)
+@click.option(
+    "--repair",
+    is_flag=True,
+    help=say(
+        "Make it anew from what is whole, without embedding; name the files that must be read again.",
+        "用完好的部分重建索引（无需重新计算向量），并列出需要重新读取的文件。",
+    ),
+)
+@options("index", "json")
+def check(index: str | None, repair: bool, as_json: bool) -> None:
+    from rag.index import Index
+
+    with Index.open(index) as opened:
+        found = opened.check(repair)
+    if as_json:
+        show_json(asdict(found))
+    else:
+        _show_checked(found, repair)
+    if found.problems and not repair:
+        sys.exit(1)
+
+
+def _show_checked(found: Checked, repaired: bool) -> None:
+    for problem in found.problems:
+        show(say(f"damaged: {problem}", f"已损坏：{problem}"), err=True, fg="red")
+    if not found.problems:
+        counts = found.documents, found.chunks
+        show(
+            say("The index is whole: {} documents, {} chunks.", "索引完好：{} 个文档，{} 个片段。").format(*counts)
+        )
+    elif not repaired:
+        show(say("`rag check --repair` saves what is whole.", "运行 rag check --repair 可保留完好的部分。"))
+    else:
+        for source in found.lost:
+            show(say(f"to be read again: {source}", f"需要重新读取：{source}"))
+        show(
+            say(
+                f"Repaired: {found.documents} documents are kept; `rag ingest` reads the others again.",
+                f"已修复：保留 {found.documents} 个文档；其余文件请用 rag ingest 重新读取。",
+            )
+        )

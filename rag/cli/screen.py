@@ -40,6 +40,7 @@ def _locale() -> str:
 _KINDS: tuple[tuple[type[errors.RagError], str], ...] = (
     (errors.IndexMissing, "这里还没有索引，请先运行 rag ingest"),
     (errors.IndexLocked, "另一个进程正在写入该索引，请等它结束后重试"),
+    (errors.IndexDamaged, "索引已损坏，请运行 rag check --repair"),
     (errors.IndexVersion, "索引由其他版本建立，请重新导入到新的索引"),
     (errors.EmbedderMismatch, "该索引是用另一个嵌入模型建立的"),
     (errors.StoreError, "索引无法使用"),
