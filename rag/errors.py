@@ -85,6 +85,7 @@ class IndexDamaged(StoreError):
     """What is read from the index is not what was written."""
 
     def __init__(self, place: str, what: str) -> None:
+        what = " ".join(what.split())[:120]
         super().__init__(
             f"the index at {place} is damaged ({what}): run `rag check --repair --index faiss:{place}`"
         )

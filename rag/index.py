@@ -141,8 +141,7 @@ class Index:
         """Whether what is in the index is what was written; with `repair` it is made anew from what is whole.
 
         Nothing is embedded: the sources that are `lost` are read again by the next ingest of their folder.
-        Raises IndexMissing, IndexLocked, IndexDamaged where nothing can be saved, StoreError for an engine that
-        checks itself.
+        Raises IndexMissing, IndexLocked, StoreError where nothing can be saved or where the engine checks itself.
         """
         if not isinstance(self.store, CanCheck):
             raise StoreError(f"{self.store.url} is a server's, which checks what it keeps itself: see its manual")

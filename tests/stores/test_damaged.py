@@ -28,15 +28,15 @@ QUESTIONS = (
 )
 
 DELETIONS = (
-    "DELETE FROM vectors", "DELETE FROM segments", "DELETE FROM postings", "DELETE FROM documents", "DELETE FROM state",
-    "DELETE FROM chunks", "DELETE FROM codes", "DELETE FROM vectors WHERE id = 3",
+    "DELETE FROM vectors", "DELETE FROM segments", "DELETE FROM postings", "DELETE FROM documents",
+    "DELETE FROM state", "DELETE FROM chunks", "DELETE FROM codes", "DELETE FROM vectors WHERE id = 3",
     "DELETE FROM documents WHERE id = 2", "DELETE FROM chunks WHERE id % 2 = 0",
     "DELETE FROM postings WHERE term LIKE 'w%'", "DELETE FROM segments WHERE id = 1",
     "UPDATE postings SET frequency = frequency + 1", "UPDATE vectors SET data = zeroblob(length(data))",
     "UPDATE documents SET first = first + 1", "UPDATE chunks SET text = upper(text)", "UPDATE state SET next = 1",
     "UPDATE documents SET source = 'x' WHERE id = 1", "UPDATE documents SET lengths = x'00'",
-    "UPDATE chunks SET heading = 'no json'", "UPDATE vectors SET data = 'text'", "UPDATE state SET manifest = '{}'",
-    "DROP TABLE postings", "DROP TABLE chunks",
+    "UPDATE chunks SET heading = 'no json'", "UPDATE vectors SET data = 'text'",
+    "UPDATE state SET manifest = '{}'", "DROP TABLE postings", "DROP TABLE chunks",
 )  # fmt: skip
 
 
@@ -134,8 +134,8 @@ def test_repair_keeps_what_is_whole_and_ingest_reads_the_rest(whole: Path, notes
     with closing(sqlite3.connect(whole / FILE)) as db:
         db.execute("DELETE FROM postings")
         db.execute("DELETE FROM codes")
-        db.execute("UPDATE chunks SET text = 'other words' WHERE document = (SELECT id FROM documents WHERE source ="
-                   " 'notes/topic 3.md')")  # fmt: skip
+        (key,) = db.execute("SELECT id FROM documents WHERE source = 'notes/topic 3.md'").fetchone()
+        db.execute("UPDATE chunks SET text = 'other words' WHERE document = ?", (key,))
         db.commit()
     with pytest.raises(IndexDamaged, match=r"run `rag check --repair"):
         hits(whole)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from zlib import crc32
 
-from rag.errors import IndexDamaged, StoreError
+from rag.errors import StoreError
 from rag.stores import Checked
 from rag.stores.common.manifest import from_json
 from rag.stores.faiss.binary_codes import width
@@ -27,7 +27,7 @@ _ERRORS = (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError)
 
 
 def check(folder: Path) -> Checked:
-    """Read all of the index in `folder`. Raises IndexMissing, IndexVersion, StoreError where it cannot be opened."""
+    """Read all of the index in `folder`. Raises IndexMissing, IndexVersion, and StoreError for what is no index."""
     found = Checked()
     with _reading(folder) as db:
         for what, look in (
@@ -59,7 +59,7 @@ def check(folder: Path) -> Checked:
 def repair(folder: Path) -> Checked:
     """Make the index anew, without embedding, from the documents that are whole; the others are `lost`.
 
-    Raises IndexLocked, and IndexDamaged where nothing can be saved.
+    Raises IndexLocked, and StoreError where nothing can be saved.
     """
     found = check(folder)
     if not found.problems:
@@ -71,8 +71,9 @@ def repair(folder: Path) -> Checked:
             with _reading(folder) as db:
                 manifest = _manifest(db)
                 if manifest is None:
-                    raise IndexDamaged(
-                        str(folder), "what it was made with cannot be read; ingest into a new index"
+                    raise StoreError(
+                        f"the index at {folder} is damaged and nothing of it can be saved: ingest the documents "
+                        "again into a new index, with --index faiss:NEW"
                     )
                 with writing(scratch, manifest) as writer:
                     for source, rows in _documents(db, Checked()):

@@ -154,7 +154,7 @@ class FaissStore:
     def repair(self) -> Checked:
         """Make the index anew from the documents that are whole, without embedding.
 
-        Raises IndexLocked, and IndexDamaged where nothing can be saved.
+        Raises IndexLocked, and StoreError where nothing can be saved.
         """
         return repair(self._folder)
 
