@@ -109,7 +109,7 @@ def answers(
         model = load_embedder(settings.embedder or DEFAULT_EMBEDDER)
         store = open_store(f"faiss:{scratch}/index")
         index_beir(store, model, beir, settings)
-        answerer = Answerer(store, model, load_llm(settings.llm), settings)
+        answerer = Answerer(store, model, load_llm(settings.llm, settings.answer_seconds), settings)
         cases = list(_counted(run(answerer, beir, queries), 2 * len(queries)))
         result: dict[str, object] = {**figures(cases), "curve": curve(cases, settings.strictness)}
         if baseline:

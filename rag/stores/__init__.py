@@ -111,7 +111,7 @@ class KnowsScripts(Protocol):
 
 @dataclass(slots=True)
 class Checked:
-    """What a check found: `problems` in a sentence each, and the `lost` sources, whose files must be read again."""
+    """What a check found: `problems` in a sentence each; the files of the `lost` sources must be read again."""
 
     documents: int = 0
     chunks: int = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rag.embedders.remote.base import Limits, RemoteEmbedder
 from rag.embedders.remote.options import full_name, split_options
 from rag.errors import EmbedderError, MissingExtra
+from rag.network.budget import keep_budgets
 from rag.network.endpoint import Endpoint, close_with
 from rag.network.ollama import details, endpoint_for
 
@@ -52,4 +53,5 @@ def _connect(endpoint: Endpoint, model: str, window: int, dimensions: int | None
         **given,
     )
     close_with(made, made._client)
+    keep_budgets(made)
     return made

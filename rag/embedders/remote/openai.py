@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from rag.embedders.remote.base import Limits, RemoteEmbedder
 from rag.embedders.remote.options import full_name, split_options
 from rag.errors import ConfigError, MissingExtra
+from rag.network.budget import keep_budgets
 from rag.network.endpoint import Endpoint, close_with, environment, http_address
 
 if TYPE_CHECKING:
@@ -88,4 +89,5 @@ def _connect(endpoint: Endpoint, model: str, limits: Limits, dimensions: int | N
         **given,
     )
     close_with(made, made.client._client)
+    keep_budgets(made)
     return made

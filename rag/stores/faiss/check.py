@@ -27,7 +27,7 @@ _ERRORS = (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError)
 
 
 def check(folder: Path) -> Checked:
-    """Read all of the index in `folder`. Raises IndexMissing, IndexVersion, and StoreError for what is no index."""
+    """Read all of the index in `folder`. Raises IndexMissing, IndexVersion, StoreError for what is no index."""
     found = Checked()
     with _reading(folder) as db:
         for what, look in (
