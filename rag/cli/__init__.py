@@ -45,24 +45,25 @@ def rag(verbose: bool) -> None:
     check_memory_limit()
 
 
-for command in (
-    ingest.ingest,
-    ask.ask,
-    ask.search,
-    chat.chat,
-    index.status,
-    index.sources,
-    index.forget,
-    index.copy_index,
-    index.check,
-):
-    rag.add_command(command)
-rag.add_command(serve.serve)
-rag.add_command(models.models)
-rag.add_command(evaluate.evaluate)
-rag.add_command(similarity.similarity)
-for command in space.COMMANDS:
-    rag.add_command(command)
+SECTIONS: Mapping[str, Sequence[click.Command]] = {
+    say("Documents", "文档"): (
+        ingest.ingest,
+        index.sources,
+        index.status,
+        index.forget,
+        index.copy_index,
+        index.check,
+    ),
+    say("Questions", "提问"): (ask.ask, chat.chat, ask.search, serve.serve),
+    say("What the documents are like", "了解文档"): (*space.COMMANDS, similarity.similarity),
+    say("Models and measuring", "模型与评测"): (models.models, evaluate.evaluate),
+}
+"""All commands, under what they are for, in the order of the help."""
+
+for commands in SECTIONS.values():
+    for command in commands:
+        rag.add_command(command)
+rag.sections = {title: [str(command.name) for command in commands] for title, commands in SECTIONS.items()}
 
 
 def main() -> None:

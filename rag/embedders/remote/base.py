@@ -31,11 +31,11 @@ __all__ = ["Limits", "RemoteEmbedder", "RequestFailed"]
 
 log = logging.getLogger(__name__)
 
-_NOTHING = "."  # stands for a blank text, which most servers refuse
-_SHOWN = 40  # characters of a text in an error
+_NOTHING = "."  # sent in place of a blank text, which most servers refuse
+_SHOWN = 40  # characters of a text that an error shows
 _SECONDS, _QUERY_SECONDS = 600.0, 120.0  # for a request, its retries together
 _BYTES, _BYTES_A_TEXT = 1_000_000, 250_000  # that a server may send: 8,192 dimensions are 200,000
-_SHORTEST = 16  # tokens below which a text is not cut again
+_SHORTEST = 16  # a text of fewer tokens is not cut again
 
 
 @dataclass(frozen=True, slots=True)
