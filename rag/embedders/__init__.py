@@ -98,7 +98,7 @@ class KeepsVectors(Protocol):
 
 
 def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
-    """The embedder called `name`: "bilingual", "minilm", "st:<catalogue name, hub name or path>", "hashed",
+    """The embedder called `name`: "bilingual", "e5", "minilm", "st:<catalogue name, hub name or path>", "hashed",
     "bge-m3", "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
     Vectors of the last three are kept in the user's cache. Raises ConfigError for an unknown kind or a
@@ -110,6 +110,10 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             from rag.embedders.builtin.bilingual import BilingualEmbedder
 
             return BilingualEmbedder.load()
+        case "e5" if not model:
+            from rag.embedders.builtin.e5 import E5Embedder
+
+            return E5Embedder.load()
         case "minilm" if not model:
             from rag.embedders.builtin.english import MiniLMEmbedder
 
@@ -143,7 +147,7 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, minilm, st:NAME-OR-PATH, bge-m3, "
+                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, bge-m3, "
                 "modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )
 

