@@ -72,7 +72,11 @@ def search(
         return
     for hit in hits:
         show(f"{hit.rank:2}. {hit.score:.3f}  {place(hit.chunk, question)}", bold=True)
-        show(f"    {' '.join(hit.chunk.text.split())[:300]}\n")
+        show(f"    {' '.join(hit.chunk.text.split())[:300]}")
+        if hit.also:
+            others = ", ".join(place(chunk, question) for chunk in hit.also)
+            show(say("    also in ", "    同样的内容也见于 ", question) + others, dim=True)
+        show()
     if not hits:
         show(say("Nothing matches.", "没有匹配的段落。", question))
 

@@ -35,7 +35,7 @@ def evaluate_retrieval(
             began = time.perf_counter()
             hits = answerer.search(query["text"], DEPTH)
             seconds.append(time.perf_counter() - began)
-            ranked[query["_id"]] = list(dict.fromkeys(hit.chunk.source for hit in hits))
+            ranked[query["_id"]] = list(dict.fromkeys(c.source for hit in hits for c in (hit.chunk, *hit.also)))
         store.close()
     return {
         "docs": len(beir.corpus),
