@@ -76,18 +76,19 @@ def forget(source: str, index: str | None) -> None:
 @click.command(
     "copy",
     help=say(
-        "Copy an index to another engine. Nothing is embedded again, and searches on both sides are compared.",
-        "把索引复制到另一种存储引擎。无需重新计算向量，并核对两边检索结果一致。",
+        "Copy an index to another engine or, with --embedder, to another embedder. No file is read again, and "
+        "searches on both sides are compared.",
+        "把索引复制到另一种存储引擎，或用 --embedder 换成另一个嵌入模型。不重新读取文件，并核对两边检索结果。",
     ),
 )
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@options("json")
-def copy_index(source: str, target: str, as_json: bool) -> None:
+@options("embedder", "json")
+def copy_index(source: str, target: str, embedder: str | None, as_json: bool) -> None:
     from rag.index import Index
 
     with Index.open(source) as origin, count_bar(say("Copying", "正在复制")) as progress:
-        copied = origin.copy_to(target, progress)
+        copied = origin.copy_to(target, progress, embedder)
     if as_json:
         show_json(asdict(copied))
         return
