@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from rag.retrieval._tuned import COVERED
@@ -18,21 +17,14 @@ __all__ = ["fold_copies"]
 _WORDS = re.compile(r"[^\s,;:!?()\[\]\"'，。；：！？、（）《》“”‘’|*_#`]+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """The words of a passage, and which stand side by side."""
+def _words(text: str) -> list[str]:
+    return [word.rstrip(".") for word in _WORDS.findall(simplify(normalise(text)))]
 
-    words: frozenset[str]
-    pairs: frozenset[tuple[str, str]]
 
-    @classmethod
-    def by(cls, text: str) -> _Said:
-        words = [word.rstrip(".") for word in _WORDS.findall(simplify(normalise(text)))]
-        return cls(frozenset(words), frozenset(pairwise(words)))
-
-    def covers(self, other: _Said) -> bool:
-        """Whether `other` has no word that is not here, and next to nothing in another order."""
-        return other.words <= self.words and len(other.pairs & self.pairs) >= COVERED * len(other.pairs)
+def _covers(better: str, other: str) -> bool:
+    """Whether next to nothing of `other` stands in another order in `better`, which has all its words."""
+    one, two = (set(pairwise(_words(text))) for text in (better, other))
+    return len(one & two) >= COVERED * len(two)
 
 
 def fold_copies(question: str, chunks: Sequence[Chunk]) -> list[list[int]]:
@@ -42,10 +34,15 @@ def fold_copies(question: str, chunks: Sequence[Chunk]) -> list[list[int]]:
     word of its headings or its file's name that the better one's lack, it is meant as well, and stays.
     """
     groups: list[list[int]] = []
-    said = [_Said.by(chunk.text) for chunk in chunks]
+    words = [set(_words(chunk.text)) for chunk in chunks]
     for i, chunk in enumerate(chunks):
         for group in groups:
-            if said[group[0]].covers(said[i]) and not _is_asked_for(question, chunk, chunks[group[0]]):
+            better = chunks[group[0]]
+            if (
+                words[i] <= words[group[0]]
+                and _covers(better.text, chunk.text)
+                and not _is_asked_for(question, chunk, better)
+            ):
                 group.append(i)
                 break
         else:
