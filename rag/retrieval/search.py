@@ -11,6 +11,7 @@ from rag.errors import StoreError
 from rag.retrieval._tuned import CANDIDATES, CROSS_SCRIPT_WEIGHT
 from rag.retrieval.copies import fold_copies
 from rag.retrieval.fusion import fuse, scores_by_id
+from rag.retrieval.typos import mend_terms
 from rag.stores import KnowsScripts, Store
 from rag.text import embedding_text, script, search_terms
 from rag.types import Chunk, Hit, Scored, Vector, Where
@@ -46,7 +47,7 @@ def _search(
 ) -> list[Hit]:
     n = max(CANDIDATES, 4 * k)
     dense = store.dense(query, n, where)
-    lexical = store.lexical(search_terms(question), n, where)
+    lexical = store.lexical(mend_terms(search_terms(question), store.rarities), n, where)
     chunks = {} if scale >= 1 or isinstance(store, KnowsScripts) else _read(store, _ids(dense, lexical))
     across = {} if scale >= 1 else _across(store, dense, chunks, question, scale)
     fused = fuse(dense, lexical, weights.of(question), n, across)
