@@ -206,7 +206,7 @@ class SqliteWriter:
         self._db.execute("UPDATE documents SET chunks = ? WHERE id = ?", (self._next - opened.first, opened.key))
         self._postings.add(first, terms)
 
-    def _settle(self, opened: _Opened) -> None:
+    def _store_lengths(self, opened: _Opened) -> None:
         columns = bytes(opened.lengths), bytes(opened.scripts), opened.key
         self._db.execute("UPDATE documents SET lengths = ?, scripts = ? WHERE id = ?", columns)
         row = self._db.execute(f"SELECT {DOCUMENT} FROM documents WHERE id = ?", (opened.key,)).fetchone()  # noqa: S608
