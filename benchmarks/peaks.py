@@ -1,24 +1,26 @@
-"""How far the activations of all-MiniLM-L6-v2 reach: makes `rag/embedders/minilm-peaks.npy`.
+"""How far the activations of a built-in model reach: makes its `…-peaks.npy` in `rag/embedders/builtin/`.
 
-    python -m benchmarks.peaks FOLDER…
+    python -m benchmarks.peaks minilm|e5 FOLDER…
 
-reads some 400 pieces of the Markdown files in the folders, and some odd texts, in fp32 with torch. The file in the
-repository was made from the Chinese and the English documentation of Vue; scifact, on which quality is measured,
-had no part in it. A new file makes new vectors, and the identity of the model says so.
+reads some PIECES pieces of the Markdown files in the folders, and some odd texts, in fp32 with torch. The files in
+the repository were made from the Chinese and the English documentation of Vue; what quality is measured on had no
+part in them. A new file makes new vectors, and the identity of the model says so.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.engines import model_folder
-from rag.embedders.builtin import minilm
+from rag.embedders.builtin import e5, e5_weights, minilm
+from rag.weights.cache import model_path
 
-PIECES = 400
+PIECES = 400  # 60 for e5
 CHARACTERS = 700
 ODD = ["", "hello", "a " * 250, "1 " * 250, "." * 250, "中" * 250, "\U0001f600 " * 200, "http://a.b/c?d=e " * 30]
 
@@ -32,23 +34,48 @@ def pieces(folders: list[Path]) -> list[str]:
     return cut[:: max(1, len(cut) // PIECES)]
 
 
-def peaks(texts: list[str]) -> np.ndarray:
-    """``(6, 2688) float16``: the largest magnitude of each channel before each product, rounded up."""
+def peaks(texts: list[str], model: Any, tokens: Callable[[str], list[int]]) -> np.ndarray:
+    """``(layers, 2688) float16``: the largest magnitude of each channel before each product, rounded up."""
     import torch
-    from transformers import AutoModel, AutoTokenizer
 
-    folder = model_folder()
-    model, tokenizer = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     found: list[list[np.ndarray]] = []
     for layer in model.encoder.layer:
         products = (layer.attention.self.query, layer.attention.output.dense, layer.intermediate.dense)
         found.append([_watched(product) for product in (*products, layer.output.dense)])
     with torch.no_grad():
         for text in texts:
-            model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=minilm.MAX_TOKENS))
+            model(torch.tensor([tokens(text)]))
     exact = np.array([np.concatenate(layer) for layer in found])
     rounded = exact.astype(np.float16)
     return np.where(rounded < exact, np.nextafter(rounded, np.float16(np.inf)), rounded)
+
+
+def minilm_in_fp32() -> tuple[Any, Callable[[str], list[int]]]:
+    """The model in torch, and what cuts a text into tokens for it."""
+    from transformers import AutoModel
+
+    folder = model_folder()
+    tokenizer = minilm.tokenizer(folder)
+    return AutoModel.from_pretrained(folder).eval(), lambda text: minilm.cut(tokenizer.encode(text).ids)
+
+
+def e5_in_fp32() -> tuple[Any, Callable[[str], list[int]]]:
+    """The model in torch, its weights as the 4 bits give them, and what cuts a passage into tokens for it."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder = model_path(e5.NAME)
+    arrays = e5_weights.read_arrays(folder)
+    table = e5_weights.WordTable.map(folder)
+    words = table.rows(np.arange(len(table.blocks))[None])[0]
+    config = BertConfig(vocab_size=len(words), hidden_size=e5.DIM, num_hidden_layers=12, intermediate_size=1536)
+    model = BertModel(config, add_pooling_layer=False).eval()
+    arrays["embeddings.word_embeddings.weight"] = words
+    model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+    tokenizer = e5.tokenizer()
+    return model, lambda text: e5.cut(
+        tokenizer.encode(f"passage: {text}", out_type=int, add_bos=True, add_eos=True)
+    )
 
 
 def _watched(product: Any) -> np.ndarray:
@@ -63,10 +90,13 @@ def _watched(product: Any) -> np.ndarray:
 
 
 def main() -> None:
-    found = peaks([*pieces([Path(name) for name in sys.argv[1:]]), *ODD])
-    np.save(Path(minilm.__file__).parent / "minilm-peaks.npy", found)
+    name, *folders = sys.argv[1:]
+    found = peaks([*pieces([Path(each) for each in folders]), *ODD], *MODELS[name]())
+    np.save(Path(minilm.__file__).parent / f"{name}-peaks.npy", found)
     print(f"{found.shape[0]} layers, {found.shape[1]:,} channels, the largest {found.max():.1f}")
 
+
+MODELS = {"minilm": minilm_in_fp32, "e5": e5_in_fp32}
 
 if __name__ == "__main__":
     main()

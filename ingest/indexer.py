@@ -100,9 +100,7 @@ class Indexer:
             vectors = self.embedder.embed_documents(texts)
         except EmbedderError as exc:
             # An engine that refuses a text knows only the text: say which file it is of.
-            refused = [
-                c.source for c, text in zip(chunks, texts, strict=True) if text in getattr(exc, "texts", ())
-            ]
+            refused = [c.source for c, text in zip(chunks, texts, strict=True) if text in exc.texts]
             if refused:
                 raise EmbedderError(f"{exc}, of {refused[0]}") from exc
             raise

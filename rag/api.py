@@ -83,7 +83,7 @@ class RAG(Index):
         """What answers, with the language model loaded."""
         with self._loading:  # threads that ask at once wait for one model
             if isinstance(self._llm, str):
-                self._llm = load_llm(self._llm)
+                self._llm = load_llm(self._llm, self.settings.answer_seconds)
             return Answerer(self.store, self.embedder, self._llm, self.settings)
 
     def ingest(

@@ -27,7 +27,8 @@ class Settings:
     tokens of a chunk (0: the embedder's window). `top_k` hits are given to the model,
     `context_tokens` of them at most (0: what suits the model). `dense_weight_*` is the dense score's
     share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `strictness` in
-    [0, 1]: how sure an answer must be of its passages; 0 hardly ever refuses. `file_seconds` is the time
+    [0, 1]: how sure an answer must be of its passages; 0 hardly ever refuses. `answer_seconds` is how long a
+    language model over a network may take for one answer, retries together. `file_seconds` is the time
     limit for reading one file, `file_bytes` the largest file that is read.
     """
 
@@ -38,6 +39,7 @@ class Settings:
     top_k: int = 5
     context_tokens: int = 0
     answer_tokens: int = 256
+    answer_seconds: float = 120.0
     dense_weight_latin: float = 0.55
     dense_weight_other: float = 0.4
     strictness: float = 0.5
@@ -121,7 +123,7 @@ def _checked(settings: Settings) -> Settings:
     for name in ("dense_weight_latin", "dense_weight_other", "strictness"):
         if not 0 <= getattr(settings, name) <= 1:
             raise ConfigError(f"{name} must lie between 0 and 1, not {getattr(settings, name)}")
-    for name in ("top_k", "answer_tokens", "file_seconds", "file_bytes"):
+    for name in ("top_k", "answer_tokens", "answer_seconds", "file_seconds", "file_bytes"):
         if not 0 < getattr(settings, name) < math.inf:
             raise ConfigError(f"{name} must be above 0, not {getattr(settings, name)}")
     for name in ("chunk_tokens", "context_tokens"):

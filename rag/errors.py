@@ -10,6 +10,7 @@ RagError
 │   ├── IndexMissing     nothing has been ingested there yet
 │   ├── IndexLocked      another process is writing to it
 │   ├── IndexVersion     made by another version of ragstone
+│   ├── IndexDamaged     what is read is not what was written
 │   └── EmbedderMismatch the index was made with another embedder
 ├── LoadError            a file that cannot be read; ingest reports it and goes on
 │   └── Skip             a file that holds nothing to read, with the reason
@@ -21,6 +22,8 @@ A message says what was wrong, which value, and what to do next, in one sentence
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class RagError(Exception):
@@ -54,7 +57,9 @@ class HashMismatch(ModelError):
 
 
 class EmbedderError(RagError):
-    """An embedding engine failed."""
+    """An embedding engine failed; `texts` are those that it refused, as far as they are known."""
+
+    texts: Sequence[str] = ()
 
 
 class StoreError(RagError):
@@ -74,6 +79,16 @@ class IndexLocked(StoreError):
 
 class IndexVersion(StoreError):
     """The index was made by another version of ragstone."""
+
+
+class IndexDamaged(StoreError):
+    """What is read from the index is not what was written."""
+
+    def __init__(self, place: str, what: str) -> None:
+        what = " ".join(what.split())[:120]
+        super().__init__(
+            f"the index at {place} is damaged ({what}): run `rag check --repair --index faiss:{place}`"
+        )
 
 
 class EmbedderMismatch(StoreError):

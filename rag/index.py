@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 from rag import __version__
 from rag.config import Settings, load_settings
 from rag.errors import IndexMissing, StoreError
-from rag.stores import HasStatistics, Store, open_store
+from rag.stores import CanCheck, Checked, HasStatistics, Store, open_store
 from rag.types import Document, Manifest
 
 if TYPE_CHECKING:
     from langchain_core.vectorstores import VectorStore
 
-    from rag.stores.copy import Copied
+    from rag.embedders import Embedder
+    from rag.stores.copy import Anew, Copied
 
 __all__ = ["Index", "Status"]
 
@@ -122,20 +123,49 @@ class Index:
             writer.commit()
         return names
 
-    def copy_to(self, target: str | Store, progress: Callable[[int, int], None] | None = None) -> Copied:
-        """Copy the index to `target`, a store or its URL, without embedding again; then compare searches.
+    def copy_to(
+        self,
+        target: str | Store,
+        progress: Callable[[int, int], None] | None = None,
+        embedder: str | Embedder | None = None,
+    ) -> Copied:
+        """Copy the index to `target`, a store or its URL; then compare searches. No file is read again.
 
-        `progress` is called with the documents done and all. Raises what `rag.stores.copy.copy` raises.
+        With an `embedder`, an instance or its name, the text in the index is embedded anew by it; without, no
+        model is loaded. `progress` is called with the documents done and all. Raises what
+        `rag.stores.copy.copy` and `rag.embedders.load_embedder` raise.
         """
         from rag.stores.copy import copy
 
+        anew = None if embedder is None else self._anew(embedder)
         if not isinstance(target, str):
-            return copy(self.store, target, progress=progress)
+            return copy(self.store, target, progress=progress, anew=anew)
         opened = open_store(target)
         try:
-            return copy(self.store, opened, progress=progress)
+            return copy(self.store, opened, progress=progress, anew=anew)
         finally:
             opened.close()
+
+    def check(self, repair: bool = False) -> Checked:
+        """Whether what is in the index is what was written; with `repair` it is made anew from what is whole.
+
+        Nothing is embedded: the sources that are `lost` are read again by the next ingest of their folder.
+        Raises IndexMissing, IndexLocked, StoreError where nothing can be saved or where the engine checks itself.
+        """
+        if not isinstance(self.store, CanCheck):
+            raise StoreError(f"{self.store.url} is a server's, which checks what it keeps itself: see its manual")
+        return self.store.repair() if repair else self.store.check()
+
+    def _anew(self, embedder: str | Embedder) -> Anew | None:
+        """How `embedder` makes vectors of texts; None where the index has these already."""
+        from rag.embedders import load_embedder
+        from rag.stores.copy import Anew
+
+        model = load_embedder(embedder) if isinstance(embedder, str) else embedder
+        held = self.manifest()
+        if (model.id, model.weights) == (held.embedder, held.weights):
+            return None
+        return Anew(model.id, model.weights, model.dim, model.embed_documents)
 
     def close(self) -> None:
         """Release the index."""

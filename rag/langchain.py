@@ -1,4 +1,4 @@
-"""ragstone inside LangChain: a retriever, a tool for agents, and documents of any LangChain loader taken in."""
+"""ragstone inside LangChain: a retriever, a tool for agents, and ingest of any LangChain loader's documents."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def rag_tool(
     """A tool for `langchain.agents.create_agent`.
 
     It gives the model the `k` best passages, numbered and with their places, and the hits as artifact. With
-    `answers` it gives the answer that the documents support, with its citations, and the `Answer`. What goes
-    wrong (no index, an empty query) is told to the model.
+    `answers` it gives the answer that the documents support, with its citations, and the `Answer`.
+    An error (no index, an empty query) is a message to the model.
     """
 
     def search(query: str) -> tuple[str, list[Hit]]:
@@ -86,7 +86,7 @@ def rag_tool(
 
 
 def ingest_documents(rag: RAG, documents: BaseLoader | Iterable[Document]) -> IngestReport:
-    """Take the documents of a LangChain loader, or documents themselves, into the index.
+    """Ingest the documents of a LangChain loader, or a list of documents.
 
     Those of one `source` are one document of the index; run it again to bring them up to date.
     """

@@ -118,7 +118,7 @@ class Hit:
     """A chunk that a search returned; `score` in [0, 1], higher is better, `rank` from 1.
 
     `dense` is the cosine and `lexical` the BM25 score it was fused from, None where that side did
-    not return it.
+    not return it. `also` are worse hits that say nothing else: copies of `chunk` in this file or another.
     """
 
     rank: int
@@ -126,6 +126,7 @@ class Hit:
     chunk: Chunk
     dense: float | None = None
     lexical: float | None = None
+    also: tuple[Chunk, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """What `rag search --json` shows of it."""
@@ -139,6 +140,7 @@ class Hit:
             "start": chunk.start,
             "end": chunk.end,
             "text": chunk.text,
+            "also": [{"source": c.source, "page": c.page, "start": c.start, "end": c.end} for c in self.also],
         }
 
 

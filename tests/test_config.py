@@ -54,7 +54,7 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path, monkeypatch: pytest
     ("text", "message"),
     [
         ("top_k = = 3", r"the settings file .*rag\.toml is not TOML: "),
-        ("topk = 3", r"rag\.toml: topk is no setting: use one of answer_tokens, chunk_tokens, "),
+        ("topk = 3", r"rag\.toml: topk is no setting: use one of answer_seconds, answer_tokens, "),
         ('top_k = "many"', r"rag\.toml: top_k must be a whole number, not 'many'$"),
         ("top_k = 2.5", r"rag\.toml: top_k must be a whole number, not 2\.5$"),
         ("top_k = true", r"rag\.toml: top_k must be a whole number, not True$"),

@@ -23,6 +23,7 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmark
 BOTH = [(guide, ROOT / "docs" / "zh" / guide.name) for guide in GUIDES] + [
     (ROOT / "README.md", ROOT / "README.zh.md")
 ]
+GUIDES_AND_ROOT = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 MOST_LINES = 200
 """Of a README: it is the door and not the building."""
 
@@ -126,9 +127,38 @@ def test_commands_in_the_guides_exist(page: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")], ids=name)
+def code_in_text(page: Path) -> list[str]:
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", without_code(text_of(page)))
+
+
+@pytest.mark.parametrize("page", GUIDES_AND_ROOT, ids=name)
+def test_commands_and_options_in_the_text_exist(page: Path) -> None:
+    groups = [rag, *(c for c in rag.commands.values() if isinstance(c, click.Group))]
+    commands = {rag, *(command for group in groups for command in group.commands.values())}
+    known = {option for command in commands for parameter in command.params for option in parameter.opts}
+    wrong = []
+    for text in code_in_text(page):
+        words = text.rstrip(" …").split() or [text]
+        if words[0] == "rag" and words[1:] and words[1].islower():
+            command, options = options_of(words[1:])
+            used = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
+            wrong += [words] if command is None or not used <= options else []
+        elif re.match("--[a-z]", words[0]):
+            wrong += [words] if words[0] not in known else []
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_targets_of_make_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    lines = [*code_in_text(page), *(line for block in code(page, "sh", "console") for line in block.splitlines())]
+    named = {found[1] for line in lines if (found := re.match(r"(?:\$ )?make ([a-z-]+)", line))}
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_files_that_are_named_exist(page: Path) -> None:
-    folders = "rag|ingest|tests|benchmarks|prompts|examples"
+    folders = "rag|ingest|tests|benchmarks|prompts|examples|data/docs"
     named = re.findall(rf"\b((?:{folders})/[\w/.-]*[\w/])", without_code(text_of(page)))
     assert [path for path in named if not (ROOT / path).exists()] == []
 

@@ -6,30 +6,36 @@ In: arguments, and questions from the terminal or a pipe. Out: text or JSON, and
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 
 import click
 
 from rag import __version__
 from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, serve, similarity, space
 from rag.cli.barrier import check_memory_limit, log_to_terminal, open_closed_streams, run
+from rag.cli.help import HelpFormatter, Sections
 from rag.cli.screen import say
 
 __all__ = ["main", "rag"]
 
 
+click.Context.formatter_class = HelpFormatter
+
+
 @click.group(
+    cls=Sections,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=say(
         "Answer questions from your own documents, with citations.\n\n"
-        "\b\n  rag ingest ~/papers            read a folder into the index\n"
-        '  rag ask "What is the warranty?"  one answer, with what supports it\n'
-        "  rag chat                       a conversation\n"
-        "  rag serve                      a page in the browser",
+        "\b\nrag ingest ~/papers              read a folder into the index\n"
+        'rag ask "What is the warranty?"  one answer, with what supports it\n'
+        "rag chat                         a conversation\n"
+        "rag serve                        a page in the browser",
         "用您自己的文档回答问题，并注明出处。\n\n"
-        "\b\n  rag ingest ~/papers        把一个文件夹读入索引\n"
-        '  rag ask "保修期多长？"     回答一个问题，并给出依据\n'
-        "  rag chat                   连续对话\n"
-        "  rag serve                  在浏览器里使用",
+        "\b\nrag ingest ~/papers     把一个文件夹读入索引\n"
+        'rag ask "保修期多长？"  回答一个问题，并给出依据\n'
+        "rag chat                连续对话\n"
+        "rag serve               在浏览器里使用",
     ),
 )
 @click.version_option(__version__, prog_name="ragstone")
@@ -39,23 +45,25 @@ def rag(verbose: bool) -> None:
     check_memory_limit()
 
 
-for command in (
-    ingest.ingest,
-    ask.ask,
-    ask.search,
-    chat.chat,
-    index.status,
-    index.sources,
-    index.forget,
-    index.copy_index,
-):
-    rag.add_command(command)
-rag.add_command(serve.serve)
-rag.add_command(models.models)
-rag.add_command(evaluate.evaluate)
-rag.add_command(similarity.similarity)
-for command in space.COMMANDS:
-    rag.add_command(command)
+SECTIONS: Mapping[str, Sequence[click.Command]] = {
+    say("Documents", "文档"): (
+        ingest.ingest,
+        index.sources,
+        index.status,
+        index.forget,
+        index.copy_index,
+        index.check,
+    ),
+    say("Questions", "提问"): (ask.ask, chat.chat, ask.search, serve.serve),
+    say("What the documents are like", "了解文档"): (*space.COMMANDS, similarity.similarity),
+    say("Models and measuring", "模型与评测"): (models.models, evaluate.evaluate),
+}
+"""All commands, under what they are for, in the order of the help."""
+
+for commands in SECTIONS.values():
+    for command in commands:
+        rag.add_command(command)
+rag.sections = {title: [str(command.name) for command in commands] for title, commands in SECTIONS.items()}
 
 
 def main() -> None:

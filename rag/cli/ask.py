@@ -72,7 +72,11 @@ def search(
         return
     for hit in hits:
         show(f"{hit.rank:2}. {hit.score:.3f}  {place(hit.chunk, question)}", bold=True)
-        show(f"    {' '.join(hit.chunk.text.split())[:300]}\n")
+        show(f"    {' '.join(hit.chunk.text.split())[:300]}")
+        if hit.also:
+            others = ", ".join(place(chunk, question) for chunk in hit.also)
+            show(say("    also in ", "    同样的内容也见于 ", question) + others, dim=True)
+        show()
     if not hits:
         show(say("Nothing matches.", "没有匹配的段落。", question))
 
@@ -95,7 +99,7 @@ def show_answer(
 
 
 def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | Answer]:
-    """`pieces`, with a sign of life on the terminal until the first."""
+    """`pieces`, with a spinner on the terminal until the first."""
     from rich.console import Console
 
     with Console(stderr=True).status(say("Reading…", "正在查阅……", question)):
@@ -105,10 +109,10 @@ def _waiting(question: str, pieces: Iterator[str | Answer]) -> Iterator[str | An
 
 
 def _checked(question: str) -> str:
-    """`question`, found fit to be asked before any model is loaded. Raises QuestionError."""
+    """`question`, checked before any model is loaded. Raises QuestionError."""
     from rag.answering.answerer import validate_question
 
-    # In a locale without Chinese (LC_ALL=C), Python hands on an argument's bytes undecoded.
+    # In a locale without Chinese (LC_ALL=C), Python does not decode the bytes of an argument.
     return validate_question(os.fsencode(question).decode("utf-8", "replace"))
 
 
@@ -125,7 +129,7 @@ def _where(source: str | None, kind: str | None, page: str | None) -> Where | No
 
 
 def load_model(rag: RAG) -> None:
-    """Load the language model, with a word on the terminal; Ctrl-C ends the process itself meanwhile."""
+    """Load the language model, with a message on the terminal; Ctrl-C ends the process meanwhile."""
     from rag.cli.interrupt import at_once
 
     waiting = say("Loading the model…", "正在加载模型……") if is_terminal(sys.stderr) else ""

@@ -54,7 +54,7 @@ def ingest_bar() -> Iterator[Callable[[Progress], None] | None]:
 
 @contextmanager
 def count_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar of things done, of all; nothing where stderr is no terminal."""
+    """A bar of how many are done; nothing if stderr is no terminal."""
     if not is_terminal(sys.stderr):
         yield None
         return

@@ -61,10 +61,10 @@ def chat(
 
 
 def _get_ready(answerer: Answerer) -> None:
-    """What a model can do while the first question is typed."""
+    """Let the model read its rules while the first question is typed."""
     from rag.errors import RagError
 
-    with suppress(RagError):  # whatever is wrong is told when a question is asked
+    with suppress(RagError):  # an error shows when a question is asked
         answerer.get_ready(say("en", "zh"))
 
 
@@ -119,7 +119,7 @@ def _typed() -> Iterator[str]:
 
 
 def _history() -> History:
-    """Kept between sessions, where there is a folder that can be written to."""
+    """The history, kept between sessions if its folder can be written to."""
     from platformdirs import user_state_dir
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 

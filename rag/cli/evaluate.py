@@ -1,4 +1,4 @@
-"""`rag eval`: how good is it, on a folder of the user's with questions and their answers."""
+"""`rag eval`: search and answers measured on a folder of questions and answers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rag.cli.help import Sections
 from rag.cli.screen import is_terminal, options, say, show, show_json
 
 if TYPE_CHECKING:
     from rag.evaluation.answers import Case
 
 
-@click.group("eval", help=say("Measure retrieval on a BEIR folder.", "在 BEIR 格式的文件夹上评测检索。"))
+@click.group(
+    "eval",
+    cls=Sections,
+    help=say("Measure search and answers on questions of yours.", "用您自己的问题评测检索和回答。"),
+)
 def evaluate() -> None:
     pass
 
 
 @evaluate.command(
     help=say(
-        "nDCG, recall and MRR over DIR (corpus.jsonl, queries.jsonl, qrels.tsv), as ingest and search work.",
-        "按导入与检索的实际流程，在 DIR（corpus.jsonl、queries.jsonl、qrels.tsv）上计算 nDCG、召回率与 MRR。",
+        "Measure search: nDCG, recall and MRR. DIR is a BEIR folder (corpus.jsonl, queries.jsonl, qrels.tsv), "
+        "ingested and searched as everything is.",
+        "评测检索：nDCG、召回率与 MRR。DIR 是 BEIR 格式的文件夹（corpus.jsonl、queries.jsonl、qrels.tsv），"
+        "按实际流程导入和检索。",
     )
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -50,17 +57,28 @@ def retrieval(
 
 @evaluate.command(
     help=say(
-        "Answers over a BEIR folder DIR whose queries carry answers; each again with its documents hidden.",
-        "在带有答案的 BEIR 文件夹 DIR 上评测回答；每题在隐藏相关文档后再问一次，此时应拒答。",
+        "Measure answers: right, cited, refused. DIR is a BEIR folder whose queries have answers; each is asked "
+        "again with its documents hidden.",
+        "评测回答：答对、引用、拒答。DIR 是 BEIR 格式的文件夹，其中的问题带有答案；每题在隐藏相关文档后再问一次，"
+        "此时应拒答。",
     )
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @options("embedder", "llm", "strictness", "json")
-@click.option("--limit", type=click.IntRange(1), help=say("N questions.", "取 N 个问题。"))
-@click.option("--seed", type=int, default=0, help=say("Which ones.", "抽样种子。"))
-@click.option("--baseline", is_flag=True, help=say("The naive path too, in the same run.", "同时评测朴素做法。"))
 @click.option(
-    "--csv", "table", type=click.Path(path_type=Path), help=say("Write every case there.", "把每一例写入该文件。")
+    "--limit", type=click.IntRange(1), help=say("Only N questions, drawn at random.", "只随机抽取 N 个问题。")
+)
+@click.option("--seed", type=int, default=0, help=say("The seed of the draw.", "抽样种子。"))
+@click.option(
+    "--baseline",
+    is_flag=True,
+    help=say("Measure the naive way too: three passages, one prompt.", "同时评测朴素做法：三个段落，一次提问。"),
+)
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(path_type=Path),
+    help=say("Write every answer into this CSV file.", "把每个回答写入该 CSV 文件。"),
 )
 def answers(
     folder: Path,
@@ -91,7 +109,7 @@ def answers(
         model = load_embedder(settings.embedder or DEFAULT_EMBEDDER)
         store = open_store(f"faiss:{scratch}/index")
         index_beir(store, model, beir, settings)
-        answerer = Answerer(store, model, load_llm(settings.llm), settings)
+        answerer = Answerer(store, model, load_llm(settings.llm, settings.answer_seconds), settings)
         cases = list(_counted(run(answerer, beir, queries), 2 * len(queries)))
         result: dict[str, object] = {**figures(cases), "curve": curve(cases, settings.strictness)}
         if baseline:

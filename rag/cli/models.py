@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rag.cli.bars import fetching
+from rag.cli.help import Sections
 from rag.cli.screen import options, say, show, show_json
 
-if TYPE_CHECKING:
-    pass
 
-
-@click.group(help=say("List, fetch and check model weights.", "列出、下载和校验模型。"))
+@click.group(cls=Sections, help=say("List, fetch and check model weights.", "列出、下载和校验模型。"))
 def models() -> None:
     pass
 
 
-@models.command("list", help=say("The models of the catalogue.", "目录中的模型。"))
+@models.command("list", help=say("List the models of the catalogue.", "列出目录中的模型。"))
 @options("json")
 def list_models(as_json: bool) -> None:
     from rag.weights.cache import catalogue, is_present
@@ -43,9 +41,7 @@ def list_models(as_json: bool) -> None:
         show(f"{row['name']:<40} {row['bytes'] / 1e6:8.1f} MB  {here:<5} {row['licence']}")
 
 
-@models.command(
-    help=say("Fetch models (the default ones when none is named).", "下载模型（未指定时下载默认模型）。")
-)
+@models.command(help=say("Fetch models, the default ones if none is named.", "下载模型，未指定时下载默认模型。"))
 @click.argument("names", nargs=-1)
 def pull(names: tuple[str, ...]) -> None:
     from rag.weights.cache import catalogue
@@ -56,7 +52,9 @@ def pull(names: tuple[str, ...]) -> None:
             show(f"{name}: {fetch(name)}")
 
 
-@models.command(help=say("Hash every file of the models that are here.", "校验本机已有模型的每个文件。"))
+@models.command(
+    help=say("Check every file of the models that are here, by its hash.", "用哈希值校验本机已有模型的每个文件。")
+)
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
     from rag.weights.cache import catalogue, is_present
@@ -74,7 +72,7 @@ def verify(names: tuple[str, ...]) -> None:
         sys.exit(1)
 
 
-@models.command(help=say("The folder of a model.", "模型所在的文件夹。"))
+@models.command(help=say("Print the folder of a model.", "显示模型所在的文件夹。"))
 @click.argument("name")
 def path(name: str) -> None:
     from rag.weights.cache import model_path

@@ -23,7 +23,7 @@ QUOTE = 200  # characters of a quotation that are shown; --json has all
 
 
 def say(english: str, chinese: str, like: str | None = None) -> str:
-    """The one of two texts that suits the reader: by the language of `like`, or else the locale's."""
+    """One of two texts: in the language of `like` if given, else of the locale."""
     if like is not None:
         return chinese if language(like) == "zh" else english
     return chinese if _locale().startswith("zh") else english
@@ -36,10 +36,11 @@ def _locale() -> str:
     return (locale.getlocale()[0] or "").lower().replace("chinese", "zh")
 
 
-# What kind of error it is; the sentence that follows gives the particulars, in English.
+# The kind of an error in Chinese; the sentence behind it says in English what was wrong.
 _KINDS: tuple[tuple[type[errors.RagError], str], ...] = (
     (errors.IndexMissing, "这里还没有索引，请先运行 rag ingest"),
     (errors.IndexLocked, "另一个进程正在写入该索引，请等它结束后重试"),
+    (errors.IndexDamaged, "索引已损坏，请运行 rag check --repair"),
     (errors.IndexVersion, "索引由其他版本建立，请重新导入到新的索引"),
     (errors.EmbedderMismatch, "该索引是用另一个嵌入模型建立的"),
     (errors.StoreError, "索引无法使用"),
@@ -76,7 +77,7 @@ def show(text: str = "", *, err: bool = False, end: str = "\n", **style: Any) ->
 
 
 def flush() -> None:
-    """Hand on what was printed. Raises Unwritable, BrokenPipeError."""
+    """Flush what was printed. Raises Unwritable, BrokenPipeError."""
     with _written():
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -97,7 +98,7 @@ def _written() -> Iterator[None]:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody sees it; a stream that was closed when the process began is None."""
+    """Whether `stream` is a terminal; it is None if it was closed when the process began."""
     return stream is not None and stream.isatty()
 
 
@@ -122,7 +123,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--embedder",
         metavar="NAME",
         help=say(
-            "bilingual (default), minilm, st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, bge-m3.",
+            "Embedder: bilingual (default), minilm, st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, "
+            "bge-m3.",
             "嵌入模型：bilingual（默认）、minilm、st:名称或路径、openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
         ),
     ),
@@ -130,7 +132,8 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--llm",
         metavar="NAME",
         help=say(
-            "local (default), none (quotations only), openai:, deepseek:, dashscope:, ollama:, anthropic:MODEL …",
+            "Language model: local (default), none (quotations only), openai:, deepseek:, dashscope:, ollama:, "
+            "anthropic:MODEL …",
             "语言模型：local（默认）、none（只给原文）、openai:、deepseek:、dashscope:、ollama:、anthropic:模型名……",
         ),
     ),

@@ -14,8 +14,8 @@ from rag.errors import ConfigError
 
 @click.command(
     help=say(
-        "Serve a page to ask in, and OpenAI's protocol, on this machine.",
-        "在本机提供提问网页和 OpenAI 兼容接口。",
+        "Serve a page to ask in, and an API like OpenAI's.",
+        "提供提问网页和 OpenAI 兼容接口。",
     )
 )
 @click.option(
@@ -26,22 +26,37 @@ from rag.errors import ConfigError
     help=say("An index, several with a name each [default: faiss:data/index].", "索引；多个时各起一个名字。"),
 )
 @options("embedder", "llm", "strictness")
-@click.option("--host", default="127.0.0.1", show_default=True, help=say("The address.", "监听地址。"))
+@click.option(
+    "--host",
+    metavar="HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help=say("The address to listen at.", "监听地址。"),
+)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help=say("The port.", "端口。")
 )
 @click.option(
     "--key",
+    metavar="KEY",
     default="",
     envvar="RAG_SERVER_KEY",
     show_envvar=True,
     help=say("The key that clients must send.", "客户端必须提供的密钥。"),
 )
 @click.option(
-    "--origin", "origins", multiple=True, help=say("A page elsewhere that may ask.", "允许访问的其他网页来源。")
+    "--origin",
+    "origins",
+    metavar="URL",
+    multiple=True,
+    help=say("A page elsewhere that may ask.", "允许访问的其他网页来源。"),
 )
 @click.option(
-    "--name", "names", multiple=True, help=say("A further name of this server.", "本服务器的其他主机名。")
+    "--name",
+    "names",
+    metavar="HOST",
+    multiple=True,
+    help=say("A further name of this server.", "本服务器的其他主机名。"),
 )
 @click.option(
     "--root",

@@ -11,7 +11,7 @@ _SHOWN = 40  # characters of a text in a row's head
 
 @click.command(
     help=say(
-        "Print how near TEXTs are to each other: the cosine of each pair.",
+        "Print how alike texts are: the cosine of each pair.",
         "打印各文本两两之间的相似度（余弦）。",
     )
 )

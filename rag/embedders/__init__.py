@@ -48,7 +48,7 @@ class Embedder(Protocol):
         ...
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """As `embed_documents`, for what is asked."""
+        """As `embed_documents`, for questions."""
         ...
 
 
@@ -64,7 +64,7 @@ class CrossScript(Protocol):
 
 @runtime_checkable
 class EmbedsOnWrite(Protocol):
-    """An embedder inside a store: the store computes the vectors of what is written to it, and is given none."""
+    """An embedder inside a store: the store computes the vectors of the chunks that are written to it."""
 
     @property
     def embeds_on_write(self) -> bool: ...
@@ -72,7 +72,7 @@ class EmbedsOnWrite(Protocol):
 
 @runtime_checkable
 class InBatches(Protocol):
-    """An embedder that hands out each batch of vectors as soon as it has it."""
+    """An embedder that returns each batch of vectors as soon as it is computed."""
 
     def embed_batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
         """Rows of `texts`, and their vectors."""
@@ -93,12 +93,12 @@ class KeepsVectors(Protocol):
     """An embedder that keeps the vectors it has computed."""
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The different ones among `texts` whose vectors it does not have."""
+        """The distinct `texts` whose vectors are not kept yet."""
         ...
 
 
 def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
-    """The embedder called `name`: "bilingual", "minilm", "st:<catalogue name, hub name or path>", "hashed",
+    """The embedder called `name`: "bilingual", "e5", "minilm", "st:<catalogue name, hub name or path>", "hashed",
     "bge-m3", "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
     Vectors of the last three are kept in the user's cache. Raises ConfigError for an unknown kind or a
@@ -110,6 +110,10 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             from rag.embedders.builtin.bilingual import BilingualEmbedder
 
             return BilingualEmbedder.load()
+        case "e5" if not model:
+            from rag.embedders.builtin.e5 import E5Embedder
+
+            return E5Embedder.load()
         case "minilm" if not model:
             from rag.embedders.builtin.english import MiniLMEmbedder
 
@@ -143,7 +147,7 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, minilm, st:NAME-OR-PATH, bge-m3, "
+                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, bge-m3, "
                 "modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )
 

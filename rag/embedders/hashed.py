@@ -10,7 +10,7 @@ import numpy as np
 from rag.text import split_terms
 from rag.types import Vector, Vectors
 
-_VERSION = 1
+_VERSION = 2
 
 
 class HashedEmbedder:

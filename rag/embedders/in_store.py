@@ -25,18 +25,18 @@ __all__ = ["Pipeline", "PipelineEmbedder", "pipeline_of"]
 
 KIND = "pipeline:"
 _WINDOW = 384  # tokens as tiktoken counts them: fewer than 512 of the models that such pipelines run
-_NOTHING = "."  # stands for a blank text, of which a model may make nothing
+_NOTHING = "."  # sent in place of a blank text, for which a model may return no vector
 
 
 @runtime_checkable
 class Pipeline(Protocol):
-    """A store whose cluster can embed. `pipeline` is the name of what does, "" where nothing does."""
+    """A store whose cluster can embed. `pipeline` is the name of its ingest pipeline, "" if there is none."""
 
     @property
     def pipeline(self) -> str: ...
 
     def definition(self) -> str:
-        """What the pipeline does, as text that changes when it is changed. Raises StoreError."""
+        """The definition of the pipeline, as text. Raises StoreError."""
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:

@@ -1,4 +1,4 @@
-"""Questions with known answers through the product's own path, and again with what answers them hidden."""
+"""Questions with known answers, asked as users ask them, then again with the documents that answer them hidden."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Case:
     exact: tuple[bool, ...]  # the same, and the quotation itself holds it
     em: float
     f1: float
-    holds: bool  # the answer contains a gold answer
-    short_holds: bool  # its short form alone does
+    holds: bool  # whether the answer contains a gold answer
+    short_holds: bool  # whether its short form contains one
     first_token: float
     seconds: float
     confidence: float | None = None
@@ -92,23 +92,23 @@ def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer:
     text = _MARKER.sub("", answer.text)
     short = answer.short or text
     return Case(
-        query["_id"],
-        query["text"],
-        golds,
-        hidden,
-        answer.text,
-        short,
-        answer.refused,
-        tuple(f"{c.source}: {c.quote}" for c in answer.citations),
-        tuple(c.source in relevant and contains(_passage(c, answer.hits), golds) for c in answer.citations),
-        tuple(c.source in relevant and contains(c.quote, golds) for c in answer.citations),
-        exact_match(short, golds),
-        f1(short, golds),
-        contains(text, golds) and not answer.refused,
-        contains(short, golds) and not answer.refused,
-        answer.timings["first_token"],
-        answer.timings["total"],
-        answer.confidence,
+        id=query["_id"],
+        question=query["text"],
+        golds=golds,
+        hidden=hidden,
+        answer=answer.text,
+        short=short,
+        refused=answer.refused,
+        cited=tuple(f"{c.source}: {c.quote}" for c in answer.citations),
+        right=tuple(c.source in relevant and contains(_passage(c, answer.hits), golds) for c in answer.citations),
+        exact=tuple(c.source in relevant and contains(c.quote, golds) for c in answer.citations),
+        em=exact_match(short, golds),
+        f1=f1(short, golds),
+        holds=contains(text, golds) and not answer.refused,
+        short_holds=contains(short, golds) and not answer.refused,
+        first_token=answer.timings["first_token"],
+        seconds=answer.timings["total"],
+        confidence=answer.confidence,
     )
 
 
@@ -147,9 +147,9 @@ def figures(cases: Sequence[Case]) -> dict[str, float | int]:
 
 
 def curve(cases: Sequence[Case], ran: float) -> list[tuple[float, float, float]]:
-    """``(strictness, false_refusal, right_refusal)`` for other settings than `ran`, with which the cases were.
+    """``(strictness, false_refusal, right_refusal)`` for other strictness than `ran`, which the cases had.
 
-    Below `ran` it is a bound: what was refused for its confidence alone counts as answered there.
+    Below `ran` it is a bound: a question refused only for its confidence counts as answered.
     """
 
     def share(at: float, hidden: bool) -> float:
@@ -170,7 +170,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def naive(answerer: Answerer, question: str) -> Answer:
-    """What people assemble first: three whole passages in one prompt, and the model's word for all of it."""
+    """The usual first attempt, to compare with: three whole passages in one prompt, and nothing is checked."""
     began = time.perf_counter()
     hits = answerer.search(question, 3)
     text, usage, first = _generate(answerer.llm, _plain_prompt(question, hits), began)

@@ -33,7 +33,7 @@ def reciprocal_rank(ranked: Sequence[str], relevant: Mapping[str, float], k: int
 def answer_tokens(text: str, *, punctuation: str = "") -> list[str]:
     """The tokens that EM and F1 compare: English words without articles, Chinese characters.
 
-    `punctuation` is what stands in its place: nothing, so that "1,200" and "A-team" are a token each.
+    `punctuation` replaces each mark: by default nothing, so that "1,200" and "A-team" are a token each.
     Source: the normalisation of SQuAD's and CMRC 2018's evaluation scripts.
     """
     plain = normalise(text)

@@ -1,4 +1,4 @@
-"""A BEIR folder through the product's own path: chunk, embed, commit, search."""
+"""Search measured on a BEIR folder, by the same path as for users: chunk, embed, commit, search."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def evaluate_retrieval(
             began = time.perf_counter()
             hits = answerer.search(query["text"], DEPTH)
             seconds.append(time.perf_counter() - began)
-            ranked[query["_id"]] = list(dict.fromkeys(hit.chunk.source for hit in hits))
+            ranked[query["_id"]] = list(dict.fromkeys(c.source for hit in hits for c in (hit.chunk, *hit.also)))
         store.close()
     return {
         "docs": len(beir.corpus),

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rag.errors import ConfigError
 from rag.types import Message, Usage
+
+if TYPE_CHECKING:
+    from rag.llms.langchain import LangChainLLM
 
 __all__ = ["LLM", "Piece", "load_llm"]
 
@@ -54,10 +57,10 @@ class LLM(Protocol):
     def close(self) -> None: ...
 
 
-def load_llm(name: str) -> LLM | None:
+def load_llm(name: str, seconds: float | None = None) -> LLM | None:
     """The model called `name`: "local", "local:NAME-OR-PATH", "openai:MODEL", "deepseek:MODEL",
     "dashscope:MODEL", "ollama:MODEL", a provider that LangChain knows ("anthropic:MODEL"), or "none"
-    (None: quotations only).
+    (None: quotations only). One behind a network has `seconds` for an answer, where they are given.
 
     Raises ConfigError for an unknown provider or a missing key, ModelError if weights cannot be fetched,
     MissingExtra, LLMError if Ollama does not answer.
@@ -73,13 +76,15 @@ def load_llm(name: str) -> LLM | None:
         case "openai" if model:
             from rag.llms.openai import OpenAILLM
 
-            return OpenAILLM(model)
+            made: LangChainLLM = OpenAILLM(model)
         case _ if provider and model:
             from rag.llms.providers import load
 
-            return load(provider, model)
+            made = load(provider, model)
         case _:
             raise ConfigError(
                 f"no language model is called {name!r}: use local, openai:MODEL, deepseek:MODEL, dashscope:MODEL, "
                 "ollama:MODEL, PROVIDER:MODEL or none"
             )
+    made.seconds = seconds or made.seconds
+    return made

@@ -7,7 +7,9 @@ from typing import Any
 
 from rag.errors import MissingExtra
 from rag.llms.langchain import LangChainLLM
+from rag.network.budget import keep_budgets
 from rag.network.endpoint import Endpoint
+from rag.network.retry import RetryPolicy
 
 __all__ = ["CompatibleLLM"]
 
@@ -29,9 +31,10 @@ class CompatibleLLM(LangChainLLM):
     ) -> None:
         super().__init__(
             endpoint,
-            lambda: _connect(endpoint, model, max_retries),
+            lambda: _connect(endpoint, model),
             context_tokens=context_tokens,
             thinks=thinks,
+            policy=RetryPolicy(tries=max_retries + 1, connections=max_retries + 1, longest=20.0),
         )
         self._max_tokens_as = max_tokens_as or _in_the_body
 
@@ -47,17 +50,19 @@ def _in_the_body(max_tokens: int) -> dict[str, Any]:
     return {"extra_body": {"max_tokens": max_tokens}}
 
 
-def _connect(endpoint: Endpoint, model: str, max_retries: int) -> Any:
+def _connect(endpoint: Endpoint, model: str) -> Any:
     try:
         from rag.llms.reasoningchat import ReasoningChat
     except ImportError as exc:
         raise MissingExtra(endpoint.name, "langchain-openai") from exc
-    return ReasoningChat(
+    made = ReasoningChat(
         model=model,
         base_url=endpoint.address,
         api_key=endpoint.secret,
         temperature=0,
         timeout=endpoint.timeout,
-        max_retries=max_retries,
+        max_retries=0,  # `rag.network.retry` does it
         stream_usage=True,
     )
+    keep_budgets(made)
+    return made

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
+from itertools import islice
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ConfigError, LLMError, RagError
 from rag.llms import LLM, Piece
 from rag.llms.prices import with_cost
 from rag.llms.thinking import Thought, ThoughtTags, find_thought
+from rag.network.budget import Budget
 from rag.network.endpoint import Endpoint
 from rag.network.failures import failure, sentence
+from rag.network.retry import RetryPolicy, retry
 from rag.network.tokens import count, encoding_for
 from rag.text.sanitise import well_formed
 from rag.types import Message, Usage
@@ -25,7 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["LangChainLLM", "adopt"]
 
 CONTEXT_TOKENS = 8192
+SECONDS = 120.0
 _LIMITS = ("max_tokens", "max_output_tokens", "num_predict", "max_new_tokens", "max_completion_tokens")
+MOST_BYTES = 16_000_000
+"""Bytes that a server may send for one answer: some hundred for each token of a long one."""
+_OTHERS_TOKENS = 3  # a model's own tokens may be so much shorter than those that are counted here
+_TRIES = RetryPolicy(tries=3, connections=3, longest=20.0)
 _AROUND = 8  # tokens that a template adds to a message, approximately
 
 
@@ -36,6 +45,7 @@ class LangChainLLM:
     that is too long is an error here, since the engine would cut it silently. `thinks`: tokens that the model
     may use for thinking before it answers, beyond `max_tokens`. `sums`: usage comes in parts to be added, as
     LangChain defines it; else the last part is the total. Grammars are ignored; there are no log-probabilities.
+    An answer has `seconds` in all, tries by `policy` together, and MOST_BYTES.
     """
 
     sums = True
@@ -48,8 +58,10 @@ class LangChainLLM:
         context_tokens: int | None = None,
         whole: bool = False,
         thinks: int = 0,
+        policy: RetryPolicy = _TRIES,
     ) -> None:
-        self._endpoint, self._connect = endpoint, connect
+        self.seconds = SECONDS
+        self._endpoint, self._connect, self._policy = endpoint, connect, policy
         self._told_context, self._whole, self._thinks = context_tokens, whole, thinks
         self._no_temperature = False
 
@@ -98,30 +110,48 @@ class LangChainLLM:
             )
 
     def _pieces(self, turns: Sequence[tuple[str, str]], max_tokens: int) -> Iterator[Piece]:
-        usage, tags, written, begun = Usage(), ThoughtTags(), 0, False
+        usage, tags, budget = Usage(), ThoughtTags(), Budget(self.seconds, MOST_BYTES)
+        left = self._most(max_tokens)
         try:
-            for chunk in self._chunks(turns, max_tokens):
-                begun = True
-                usage = self._add(usage, chunk)
-                answer, thought = tags.feed(str(chunk.text))
-                yield from _split(answer, find_thought(chunk.content, chunk.additional_kwargs) + thought)
-                written += self.count_tokens(answer) if answer and not self._bounded else 0
-                if written >= max_tokens:
-                    break
+            with closing(self._chunks(turns, max_tokens, budget)) as chunks:
+                for chunk in chunks:
+                    usage = self._add(usage, chunk)
+                    answer, thought = tags.feed(str(chunk.text))
+                    thought = find_thought(chunk.content, chunk.additional_kwargs) + thought
+                    yield from _split(answer, thought)
+                    left -= self.count_tokens(answer + thought)
+                    if left <= 0:
+                        break
             yield from _split(*tags.rest())
         except RagError:
             raise
         except Exception as exc:
-            if not begun and self._only_temperature(exc):
-                yield from self._pieces(turns, max_tokens)
-                return
-            raise LLMError(self._said(exc)) from exc
+            raise LLMError(self._said(exc, budget)) from exc
         yield Piece("", {}, with_cost(self._endpoint, usage))
 
-    def _chunks(self, turns: Sequence[tuple[str, str]], max_tokens: int) -> Iterator[AIMessageChunk]:
-        model, options = self._limited(max_tokens + self._thinks)
-        with closing(model.stream(list(turns), **options)) as chunks:
-            yield from chunks
+    def _chunks(
+        self, turns: Sequence[tuple[str, str]], max_tokens: int, budget: Budget
+    ) -> Generator[AIMessageChunk]:
+        """What the model streams within `budget`; until its first chunk a request is tried again."""
+
+        def begin() -> tuple[Any, list[Any]]:
+            model, options = self._limited(max_tokens + self._thinks)
+            chunks = model.stream(list(turns), **options)
+            return chunks, list(islice(chunks, 1))
+
+        try:
+            chunks, first = retry(begin, self._policy, Event(), budget)
+        except Exception as exc:
+            if not self._only_temperature(exc):
+                raise
+            chunks, first = retry(begin, self._policy, Event(), budget)
+        with closing(chunks):
+            yield from first
+            yield from budget.over(chunks)
+
+    def _most(self, max_tokens: int) -> int:
+        """The tokens, as we count them, at which an answer ends that its engine should have ended."""
+        return (max_tokens + self._thinks) * (_OTHERS_TOKENS if self._bounded else 1)
 
     def _limited(self, max_tokens: int) -> tuple[Any, dict[str, Any]]:
         """The model with its output limited, and the options of each request."""
@@ -155,14 +185,14 @@ class LangChainLLM:
         self._no_temperature = True
         return True
 
-    def _said(self, exc: Exception) -> str:
+    def _said(self, exc: Exception, budget: Budget) -> str:
         found = failure(exc)
         if found.kind == "length":
             return (
                 f"{self.id} finds the prompt too long: ask with fewer passages (--top-k) or a shorter question; "
                 f"it says: {self._endpoint.hide(found.said)}"
             )
-        return sentence(self._endpoint, found)
+        return sentence(self._endpoint, found, budget.spent)
 
     @cached_property
     def _model(self) -> BaseChatModel:

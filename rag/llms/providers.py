@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from rag.errors import ConfigError, LLMError, MissingExtra, RagError
 from rag.llms.compatible import CompatibleLLM
 from rag.llms.langchain import LangChainLLM
+from rag.network.budget import keep_budgets
 from rag.network.endpoint import Endpoint, close_with, environment, whole_number
 from rag.network.failures import failure
 from rag.network.ollama import details, endpoint_for
@@ -103,6 +104,7 @@ def _ollama(endpoint: Endpoint, model: str, context: int) -> BaseChatModel:
         client_kwargs={"timeout": endpoint.timeout},
     )
     close_with(made, made._client)
+    keep_budgets(made)
     return made
 
 
@@ -111,12 +113,13 @@ def _made(endpoint: Endpoint, provider: str, model: str) -> BaseChatModel:
 
     try:
         made: BaseChatModel = init_chat_model(
-            model, model_provider=provider, temperature=0, timeout=endpoint.timeout, max_retries=2
+            model, model_provider=provider, temperature=0, timeout=endpoint.timeout, max_retries=0
         )
     except ImportError as exc:
         raise _missing(endpoint.name, provider, exc) from exc
     except Exception as exc:
         raise _unusable(endpoint, exc) from exc
+    keep_budgets(made)
     return made
 
 

@@ -3,4 +3,4 @@
 In: requests that can fail. Out: their results, or one error that says what was wrong.
 """
 
-__all__ = ["endpoint", "failures", "ollama", "retry", "services", "tokens"]
+__all__ = ["budget", "endpoint", "failures", "ollama", "retry", "services", "tokens"]

@@ -45,10 +45,15 @@ def failure(exc: BaseException) -> Failure:
     return Failure(kind, said[:_LONGEST], status, _retry_after(exc))
 
 
-def sentence(endpoint: Endpoint, found: Failure) -> str:
-    """One line for the user: what failed, where, and what to do next. The key is left out."""
+def sentence(endpoint: Endpoint, found: Failure, spent: str = "") -> str:
+    """One line for the user: what failed, where, and what to do next. The key is left out.
+
+    `spent` is what of its budget a call used up (`rag.network.budget`), the true reason then.
+    """
     where = f"{endpoint.name} at {endpoint.address}" if endpoint.address else endpoint.name
     check = f"check the address ({endpoint.address_from})" if endpoint.address_from else "check the address"
+    if spent:
+        return f"{where} {spent}: try again, or use another"
     match found.kind:
         case "key":
             keyed = "refused the key" if endpoint.key.get_secret_value() else "wants a key"

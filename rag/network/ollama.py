@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rag.errors import MissingExtra, RagError
+from rag.network.budget import Budget, keep_budgets
 from rag.network.endpoint import Endpoint, environment
 from rag.network.failures import failure, sentence
 
@@ -15,6 +16,7 @@ __all__ = ["Details", "details", "endpoint_for"]
 
 DEFAULT = "http://127.0.0.1:11434"
 T = TypeVar("T")
+_SECONDS, _BYTES = 60.0, 32_000_000  # for what a server says of its models; it sends their vocabulary too
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def details(endpoint: Endpoint, model: str, error: type[RagError]) -> Details:
     except ImportError as exc:
         raise MissingExtra(endpoint.name, "langchain-ollama", "ollama") from exc
     with closing(Client(host=endpoint.address, timeout=endpoint.timeout)) as client:
+        keep_budgets(client)
         shown = _told(endpoint, model, error, lambda: client.show(model))
         listed = _told(endpoint, model, error, client.list)
     windows = [value for key, value in (shown.modelinfo or {}).items() if key.endswith(".context_length")]
@@ -51,10 +54,12 @@ def details(endpoint: Endpoint, model: str, error: type[RagError]) -> Details:
 
 
 def _told(endpoint: Endpoint, model: str, error: type[RagError], ask: Callable[[], T]) -> T:
+    budget = Budget(_SECONDS, _BYTES)
     try:
-        return ask()
+        with budget.in_use():
+            return ask()
     except Exception as exc:
         found = failure(exc)
         if found.status == 404:
             raise error(f"Ollama at {endpoint.address} has no model {model}: run `ollama pull {model}`") from exc
-        raise error(sentence(endpoint, found)) from exc
+        raise error(sentence(endpoint, found, budget.spent)) from exc

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TypeVar
 
+from rag.network.budget import Budget
 from rag.network.failures import PASSING, Failure, failure
 
 log = logging.getLogger(__name__)
@@ -40,17 +41,21 @@ class RetryPolicy:
         return min(self.longest, self.first * 2.0 ** (tried - 1)) * random.uniform(0.5, 1)  # noqa: S311
 
 
-def retry(call: Callable[[], T], policy: RetryPolicy, stop: Event) -> T:
-    """The result of `call`, tried as `policy` says; raises its last exception, also when `stop` is set."""
+def retry(call: Callable[[], T], policy: RetryPolicy, stop: Event, budget: Budget) -> T:
+    """The result of `call`, tried as `policy` says and while `budget` lasts.
+
+    Raises its last exception, also when `stop` is set.
+    """
     tried = 0
     while True:
         try:
-            return call()
+            with budget.in_use():
+                return call()
         except Exception as exc:
             tried += 1
             found = failure(exc)
             wait = policy.wait(tried, found)
-            if wait is None:
+            if wait is None or wait >= budget.left:
                 raise
             log.info("try %d failed (%s, status %s): again in %.1f s", tried, found.kind, found.status, wait)
             if stop.wait(wait):

@@ -3,4 +3,4 @@
 In: a question, a store and an embedder. Out: `Hit`s, best first, and the passages cut from them.
 """
 
-__all__ = ["evidence", "fusion", "kinds", "passages", "question", "search", "split"]
+__all__ = ["copies", "evidence", "fusion", "kinds", "passages", "question", "search", "split", "typos"]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 CANDIDATES = 100
 """How many chunks each side of the search brings, at least."""
+COVERED = 0.9
+"""A passage whose words are all in a better one, and this share of them beside the same words, is its copy."""
+SHORTEST_MENDED = 5
+"""Letters of the shortest stem that is taken for misspelt: of fewer, too many differ by one letter."""
 CROSS_SCRIPT_WEIGHT = {"latin": 0.8, "other": 0.55}
 """The cosine's weight for a chunk in another script, by the question's: no words are shared, so meaning is all
 there is. An embedder whose cosines are smaller there says by how much (`cross_script`), and is made up for.

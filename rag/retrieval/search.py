@@ -9,7 +9,9 @@ from functools import lru_cache
 from rag.embedders import CrossScript, Embedder
 from rag.errors import StoreError
 from rag.retrieval._tuned import CANDIDATES, CROSS_SCRIPT_WEIGHT
+from rag.retrieval.copies import fold_copies
 from rag.retrieval.fusion import fuse, scores_by_id
+from rag.retrieval.typos import mend_terms
 from rag.stores import KnowsScripts, Store
 from rag.text import embedding_text, script, search_terms
 from rag.types import Chunk, Hit, Scored, Vector, Where
@@ -31,7 +33,7 @@ class Weights:
 def search(
     store: Store, embedder: Embedder, question: str, k: int, weights: Weights, where: Where | None = None
 ) -> list[Hit]:
-    """The `k` chunks that answer `question` best, best first."""
+    """The `k` chunks that answer `question` best, best first; what says the same is one, and names the others."""
     query = embedder.embed_queries([question])[0]
     scale = embedder.cross_script if isinstance(embedder, CrossScript) else 1.0
     try:
@@ -45,12 +47,12 @@ def _search(
 ) -> list[Hit]:
     n = max(CANDIDATES, 4 * k)
     dense = store.dense(query, n, where)
-    lexical = store.lexical(search_terms(question), n, where)
+    lexical = store.lexical(mend_terms(search_terms(question), store.rarities), n, where)
     chunks = {} if scale >= 1 or isinstance(store, KnowsScripts) else _read(store, _ids(dense, lexical))
     across = {} if scale >= 1 else _across(store, dense, chunks, question, scale)
-    best = fuse(dense, lexical, weights.of(question), n, across)[:k]
-    chunks = chunks or _read(store, [scored.id for scored in best])
-    return _hits(best, [chunks[scored.id] for scored in best], dense, lexical)
+    fused = fuse(dense, lexical, weights.of(question), n, across)
+    best = _different(store, question, fused, k, chunks)
+    return _hits(best, dense, lexical)
 
 
 def _ids(dense: Sequence[Scored], lexical: Sequence[Scored]) -> list[int]:
@@ -78,12 +80,26 @@ def _across(
     }
 
 
+def _different(
+    store: Store, question: str, fused: Sequence[Scored], k: int, chunks: dict[int, Chunk]
+) -> list[list[tuple[Scored, Chunk]]]:
+    """The `k` best of `fused` that say different things, each with its copies behind it."""
+    seen = min(len(fused), 2 * k)
+    while True:
+        chunks |= _read(store, [scored.id for scored in fused[:seen] if scored.id not in chunks])
+        read = [(scored, chunks[scored.id]) for scored in fused[:seen]]
+        groups = fold_copies(question, [chunk for _, chunk in read])
+        if len(groups) >= k or seen == len(fused):
+            return [[read[i] for i in group] for group in groups[:k]]
+        seen = min(len(fused), 2 * seen)
+
+
 def _hits(
-    best: Sequence[Scored], chunks: Sequence[Chunk], dense: Sequence[Scored], lexical: Sequence[Scored]
+    best: Sequence[Sequence[tuple[Scored, Chunk]]], dense: Sequence[Scored], lexical: Sequence[Scored]
 ) -> list[Hit]:
     cosine: Mapping[int, float] = scores_by_id(dense)
     bm25: Mapping[int, float] = scores_by_id(lexical)
     return [
-        Hit(rank, scored.score, chunk, cosine.get(scored.id), bm25.get(scored.id))
-        for rank, (scored, chunk) in enumerate(zip(best, chunks, strict=True), start=1)
+        Hit(rank, scored.score, chunk, cosine.get(scored.id), bm25.get(scored.id), tuple(c for _, c in copies))
+        for rank, ((scored, chunk), *copies) in enumerate(best, start=1)
     ]

@@ -67,7 +67,7 @@ class Indexes:
         """The language model that writes for all indexes, loaded when it is first needed."""
         with self._loading:
             if isinstance(self._llm, str):
-                self._llm = load_llm(self._llm)
+                self._llm = load_llm(self._llm, self.get(self.first).settings.answer_seconds)
             return self._llm
 
     def load(self) -> None:

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from rag.errors import ConfigError
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
-__all__ = ["CanDump", "HasStatistics", "KnowsScripts", "Store", "TakesParts", "Writer", "open_store"]
+__all__ = [
+    "CanCheck",
+    "CanDump",
+    "Checked",
+    "HasStatistics",
+    "KnowsScripts",
+    "Store",
+    "TakesParts",
+    "Writer",
+    "open_store",
+]
 
 
 class Writer(Protocol):
@@ -96,6 +107,29 @@ class KnowsScripts(Protocol):
     """A store that can say which chunks are in Latin script without reading their text."""
 
     def latin(self, ids: Sequence[int]) -> list[bool]: ...
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check found: `problems` in a sentence each; the files of the `lost` sources must be read again."""
+
+    documents: int = 0
+    chunks: int = 0
+    problems: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+@runtime_checkable
+class CanCheck(Protocol):
+    """A store that can tell whether what it holds is what was written, and save what is."""
+
+    def check(self) -> Checked:
+        """Read all of the index and compare it with its check sums. Raises IndexMissing."""
+        ...
+
+    def repair(self) -> Checked:
+        """Make the index anew from the documents that are whole, without embedding. Raises IndexLocked."""
+        ...
 
 
 @runtime_checkable

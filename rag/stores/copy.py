@@ -1,18 +1,18 @@
-"""Copy an index from one engine to another without embedding again, and compare searches on both."""
+"""Copy an index to another engine, or to another embedder, without reading files; and compare searches on both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rag.errors import IndexMissing, StoreError
 from rag.stores import CanDump, Store
-from rag.text import chunk_terms
-from rag.types import Chunk, Document, Manifest, Scored, Vector
+from rag.text import TERMS, chunk_terms, embedding_text
+from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors
 
-__all__ = ["Copied", "copy"]
+__all__ = ["Anew", "Copied", "copy"]
 
 BATCH = 1000
 """Chunks written in one commit."""
@@ -23,11 +23,28 @@ _FOUND = 0.9  # mean share of the source's nearest chunks that an approximate se
 
 
 @dataclass(frozen=True, slots=True)
+class Anew:
+    """Another embedder for the copy: its name, its weights and its width, and texts to vectors."""
+
+    embedder: str
+    weights: str
+    dim: int
+    embed: Callable[[Sequence[str]], Vectors]
+
+    def of(self, chunks: Sequence[Chunk]) -> Vectors:
+        """A row for each of `chunks`."""
+        parts = [
+            self.embed([embedding_text(c) for c in chunks[at : at + BATCH]]) for at in range(0, len(chunks), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """The result of a copy: documents and chunks in the target, and the number of searches compared.
 
     `already` documents were there before; `dense` is the mean share of the source's nearest chunks that the
-    target finds too.
+    target finds too or, with another embedder, the share of chunks that the target finds by their own text.
     """
 
     documents: int
@@ -38,53 +55,79 @@ class Copied:
 
 
 def copy(
-    source: Store, target: Store, sample: int = 20, progress: Callable[[int, int], None] | None = None
+    source: Store,
+    target: Store,
+    sample: int = 20,
+    progress: Callable[[int, int], None] | None = None,
+    anew: Anew | None = None,
 ) -> Copied:
     """Make `target`, new or begun by an earlier copy, the same index as `source`; then compare `sample` searches.
 
+    With `anew`, the text in the index is embedded again. The terms of the copy are always those of this version.
     `progress` is called with the documents done and all. An interrupted copy continues after its last commit.
     Raises IndexMissing, EmbedderMismatch, IndexLocked, and StoreError if `source` cannot give its vectors,
     `target` contains other documents, or the searches differ.
     """
     if not isinstance(source, CanDump):
         raise StoreError(f"the vectors of {source.url} cannot be read out: ingest the documents again instead")
-    manifest = source.manifest()
-    if manifest is None:
+    held = source.manifest()
+    if held is None:
         raise IndexMissing(source.url)
+    made = replace(held, terms=TERMS)
+    if anew is not None:
+        made = replace(made, embedder=anew.embedder, weights=anew.weights, dim=anew.dim)
     wanted = source.documents()
-    already = _fill(source, target, manifest, wanted, progress)
+    already = _fill(source, target, made, wanted, anew, progress)
     _check_documents(wanted, target)
-    searches, dense = _compare(source, target, _spread(list(wanted.values()), sample))
+    chosen = _spread(list(wanted.values()), sample)
+    searches, dense = _compare(source, target, chosen, held.terms == TERMS, anew)
     return Copied(len(wanted), sum(each.chunks for each in wanted.values()), already, searches, dense)
 
 
 def _fill(
     source: CanDump,
     target: Store,
-    manifest: Manifest,
+    made: Manifest,
     wanted: Mapping[str, Document],
+    anew: Anew | None,
     progress: Callable[[int, int], None] | None,
 ) -> int:
     """Write the documents that `target` lacks; returns how many it had."""
-    with target.write(manifest) as writer:
+    with target.write(made) as writer:
         there = target.documents()
         if strangers := sorted(set(there) - set(wanted)):
             raise StoreError(f"{target.url} holds {strangers[0]}, which is not to be copied: copy to a new index")
-        missing = [name for name, document in wanted.items() if there.get(name) != document]
-        waiting = 0
-        for done, name in enumerate(missing, len(wanted) - len(missing) + 1):
-            document, chunks, vectors = source.rows(name)
-            if document != wanted[name]:
-                raise StoreError(f"{name} changed while it was copied: run the command again")
-            writer.put(document, chunks, vectors)
-            waiting += len(chunks)
-            if waiting >= BATCH:
-                writer.commit()
-                waiting = 0
+        missing = [document for name, document in wanted.items() if there.get(name) != document]
+        done = len(wanted) - len(missing)
+        for batch in _batches(source, missing):
+            vectors = anew.of([c for _, chunks, _ in batch for c in chunks]) if anew else None
+            at = 0
+            for document, chunks, old in batch:
+                writer.put(document, chunks, old if vectors is None else vectors[at : at + len(chunks)])
+                at += len(chunks)
+            writer.commit()
+            done += len(batch)
             if progress is not None:
                 progress(done, len(wanted))
         writer.commit()
     return len(wanted) - len(missing)
+
+
+def _batches(
+    source: CanDump, documents: Sequence[Document]
+) -> Iterator[list[tuple[Document, list[Chunk], Vectors]]]:
+    """`documents` as they are read, as many at a time as have BATCH chunks."""
+    waiting: list[tuple[Document, list[Chunk], Vectors]] = []
+    for wanted in documents:
+        document, chunks, vectors = source.rows(wanted.source)
+        if document != wanted:
+            raise StoreError(f"{wanted.source} changed while it was copied: run the command again")
+        waiting.append((document, chunks, vectors))
+        if sum(len(each) for _, each, _ in waiting) >= BATCH:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
 
 
 def _check_documents(wanted: Mapping[str, Document], target: Store) -> None:
@@ -100,21 +143,33 @@ def _spread(documents: Sequence[Document], n: int) -> list[str]:
     return [full[i * len(full) // min(n, len(full))] for i in range(min(n, len(full)))] if full else []
 
 
-def _compare(source: Store, target: Store, names: Sequence[str]) -> tuple[int, float]:
+def _compare(
+    source: Store, target: Store, names: Sequence[str], same_terms: bool, anew: Anew | None
+) -> tuple[int, float]:
     """The number of searches compared, and the mean share of nearest chunks found by both. Raises StoreError."""
     shares: list[float] = []
     for name in names:
         _, chunks, vectors = source.rows(name)  # type: ignore[attr-defined]
         middle = len(chunks) // 2
-        _check_lexical(source, target, chunks[middle])
-        shares.append(_share(source, target, vectors[middle]))
+        if same_terms:
+            _check_lexical(source, target, chunks[middle])
+        shares.append(
+            _finds_itself(target, chunks[middle], anew) if anew else _share(source, target, vectors[middle])
+        )
     mean = float(np.mean(shares)) if shares else 1.0
     if mean < _FOUND:
         raise StoreError(
             f"{target.url} finds {mean:.0%} of the nearest chunks that {source.url} finds, "
             f"in {len(names)} searches: do not use the copy"
         )
-    return 2 * len(names), mean
+    return len(names) * (2 if same_terms else 1), mean
+
+
+def _finds_itself(target: Store, chunk: Chunk, anew: Anew) -> float:
+    """1 where `target` has `chunk` among the nearest to its own vector, or others as near."""
+    hits = target.dense(anew.of([chunk])[0], _SEEN)
+    found = (chunk.source, chunk.position) in _places(target, hits)
+    return float(found or (len(hits) == _SEEN and hits[-1].score >= 1 - _NEAR))
 
 
 def _check_lexical(source: Store, target: Store, chunk: Chunk) -> None:

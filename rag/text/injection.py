@@ -24,7 +24,7 @@ _NAME = re.compile(r"\{([A-Z_]+)\}")
 
 @cache
 def _instructions() -> re.Pattern[str]:
-    """The phrases of `orders.toml` as one pattern."""
+    """The phrases of `injection.toml` as one pattern."""
     known = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
     def filled(pattern: str) -> str:

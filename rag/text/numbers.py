@@ -9,7 +9,7 @@ from rag.text.scripts import normalise
 
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _MEASURES = "个月年日天小时分秒钟周元块角升斤克吨米里度岁倍次层楼位名人件台款种条章页项折成号届期"
-_CHINESE_NUMBER = re.compile(
+CHINESE_NUMBER = re.compile(
     rf"[零〇一二两三四五六七八九十百千万亿]{{2,}}|[二两三四五六七八九十百千万亿](?=[{_MEASURES}])"
 )
 _CHINESE_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
@@ -37,7 +37,7 @@ def find_numbers(text: str) -> set[str]:
     plain = normalise(text)
     written = (n.split("-") if n.count("-") == 1 else [n] for n in _NUMBER.findall(plain))
     found = {re.sub(r",(?=\d{3})", "", n) for each in written for n in each}
-    found |= {str(_chinese_number(match.group())) for match in _CHINESE_NUMBER.finditer(plain)}
+    found |= {str(chinese_number(match.group())) for match in CHINESE_NUMBER.finditer(plain)}
     for tens, ones in _ENGLISH_NUMBER.findall(plain):
         if tens != "one":
             found.add(str(_ENGLISH[tens] + (_ONES[ones] if ones and _ENGLISH[tens] >= 20 else 0)))
@@ -57,7 +57,7 @@ _SCALED = re.compile(
 def write_digits(text: str) -> str:
     """`text`, normalised, with all numbers in digits: 三十六个月 is "36个月", 5万 "50000"."""
     plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", normalise(text))
-    plain = _CHINESE_NUMBER.sub(lambda match: str(_chinese_number(match.group())), _SCALED.sub(_scaled, plain))
+    plain = CHINESE_NUMBER.sub(lambda match: str(chinese_number(match.group())), _SCALED.sub(_scaled, plain))
     plain = re.sub(r"\ban? (?=hundred|thousand|million|billion)", "1 ", plain)
     plain = _ENGLISH_NUMBER.sub(lambda match: next(iter(find_numbers(match.group())), match.group()), plain)
     return _SCALED.sub(_scaled, plain)
@@ -67,7 +67,7 @@ def _scaled(match: re.Match[str]) -> str:
     return f"{round(float(match[1]) * _SCALES[match[2]] + int(match[3] or 0), 4):.10g}"
 
 
-def _chinese_number(digits: str) -> int:
+def chinese_number(digits: str) -> int:
     """The value of a Chinese numeral: 三十六 is 36, 二〇二五 2025, 一万二千 12000."""
     if not set(digits) & set("十百千万亿"):
         return int("".join(str(_CHINESE_DIGITS[c]) for c in digits))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 # Written without spaces between words: Han, kana and (for its bigrams) Hangul.
@@ -16,6 +19,19 @@ _FOREIGN_SHARE = 0.1  # more than this share of a text's letters not Latin: it i
 def normalise(text: str) -> str:
     """NFKC (full-width forms become plain ones) in lower case, for comparing text."""
     return unicodedata.normalize("NFKC", text).lower()
+
+
+@cache
+def _simplified() -> dict[int, int]:
+    """Traditional characters and their simplified forms. Source: OpenCC's TSCharacters."""
+    table = tomllib.loads((Path(__file__).parent / "simplified.toml").read_text(encoding="utf-8"))
+    traditional, simplified = ("".join(table[name].split()) for name in ("traditional", "simplified"))
+    return str.maketrans(traditional, simplified)
+
+
+def simplify(text: str) -> str:
+    """`text` with traditional Chinese characters in their simplified form, one for one, and 〇 as 零."""
+    return text if text.isascii() else text.translate(_simplified())
 
 
 def script(text: str) -> Literal["latin", "other"]:

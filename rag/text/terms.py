@@ -10,25 +10,30 @@ from collections.abc import Sequence, Set
 
 import Stemmer
 
-from rag.text.scripts import CJK, CJK_CHAR, normalise
+from rag.text.forms import find_forms, number
+from rag.text.scripts import CJK, CJK_CHAR, normalise, simplify
 from rag.types import Chunk
 
-TERMS = 2
-"""Version of `search_terms`; an index keeps the version it was filled with."""
+TERMS = 3
+"""Version of `search_terms` and `chunk_terms`; an index keeps the version it was filled with."""
 
-
-_RUNS = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*")
+_LATIN = rf"[^\W_{CJK}]"
+_NUMBER = rf"(?<!{_LATIN})(?<!{_LATIN}[.,])(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?k?(?!{_LATIN}|[.,]\d)"
+_RUNS = re.compile(rf"[{CJK}]+|(?P<number>{_NUMBER})|{_LATIN}+(?:['’]{_LATIN}+)*")
 
 
 def split_terms(text: str) -> list[str]:
     """The lexical terms of `text`, in order: Latin words; characters and bigrams of Chinese (Japanese, Korean).
 
-    Text is normalised by NFKC and case; an English possessive ('s) is dropped.
+    Text is normalised by NFKC and case, Chinese to simplified characters, numbers to plain digits ("1,200",
+    "1.2k"); an English possessive ('s) is dropped.
     """
     found: list[str] = []
-    for match in _RUNS.finditer(normalise(text)):
+    for match in _RUNS.finditer(simplify(normalise(text))):
         run = match.group()
-        if CJK_CHAR.match(run):
+        if match["number"]:
+            found.append(number(run.removesuffix("k"), 3 if run.endswith("k") else 0))
+        elif CJK_CHAR.match(run):
             found.extend(run)
             found.extend(run[i : i + 2] for i in range(len(run) - 1))
         else:
@@ -65,14 +70,27 @@ def stem(term: str) -> str:
     return cut
 
 
-def search_terms(text: str) -> list[str]:
-    """What `text` is searched by: its `split_terms`, each cut to its stem."""
-    return [stem(term) for term in split_terms(text)]
+def search_terms(question: str) -> list[str]:
+    """What `question` is searched by: its `split_terms`, each cut to its stem, and the forms of what it names."""
+    return [*(stem(term) for term in split_terms(question)), *find_forms(question, asked=True)]
+
+
+HEADING, NAME = 1, 1
+"""How often a term of the headings, and of the file's name, counts as one of the text: BM25F with whole numbers.
+
+Source: Robertson, Zaragoza and Taylor, Simple BM25 Extension to Multiple Weighted Fields (2004).
+"""
 
 
 def chunk_terms(chunk: Chunk) -> list[str]:
-    """The lexical terms that `chunk` is found by."""
-    return search_terms(embedding_text(chunk))
+    """The lexical terms that `chunk` is found by: of its text, its headings and its file's name."""
+    name = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", chunk.source)
+    fields = ((chunk.text, 1), (" > ".join(chunk.heading), HEADING), (name, NAME))
+    return [term for text, times in fields if text for term in _terms(text) * times]
+
+
+def _terms(text: str) -> list[str]:
+    return [*(stem(term) for term in split_terms(text)), *find_forms(text)]
 
 
 _EMPTY_WORDS = frozenset(

@@ -33,13 +33,14 @@ class Wheels:
 
     `requirements` and `members` (paths inside the wheel) go together, one pair a wheel. With
     `joined` "" there is one wheel, and "{path}" in its member stands for the file's path; "file": the
-    members in order are the one file; "zip": they are a zip that holds the files under `prefix`.
+    members in order are the one file; "zip": they are a zip that holds the files under `prefix`; "each": every
+    file of the model has a wheel, in their order.
     `download` is the size of all wheels in bytes. `platform` asks for that platform's wheel.
     """
 
     requirements: tuple[str, ...]
     members: tuple[str, ...]
-    joined: Literal["", "file", "zip"] = ""
+    joined: Literal["", "file", "zip", "each"] = ""
     prefix: str = ""
     download: int = 0
     platform: str | None = None
@@ -106,7 +107,14 @@ def _inside(path: str) -> bool:
     return bool(parts) and not path.startswith("/") and not re.search(r"[\\:]", path) and ".." not in parts
 
 
-def _wheels(*, package: str, version: str, member: str, parts: int = 1, **rest: Any) -> Wheels:
+def _wheels(**table: Any) -> Wheels:
+    if "each" in table:
+        wheels = {name: value for name, value in table.items() if name not in ("each", "members")}
+        return Wheels(tuple(table["each"]), tuple(table["members"]), "each", **wheels)
+    return _parts(**table)
+
+
+def _parts(*, package: str, version: str, member: str, parts: int = 1, **rest: Any) -> Wheels:
     """A requirement and a member for each part, with part numbers from 1."""
     numbers = range(1, parts + 1)
     return Wheels(

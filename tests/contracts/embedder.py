@@ -92,8 +92,8 @@ class EmbedderContract:
 
     def test_tokens_grow_with_the_text(self, embedder: Embedder) -> None:
         one, three, none = embedder.count_tokens([CATS, f"{CATS} {CATS} {CATS}", ""])
-        assert 0 <= none <= 2
-        assert 8 <= one <= 12
+        assert 0 <= none <= 5  # a model may want every text to begin with a word of its own
+        assert 8 <= one - none + 2 <= 12
         assert three - none == 3 * (one - none)
 
     def test_tokens_beyond_the_window_are_counted(self, embedder: Embedder) -> None:

@@ -14,7 +14,7 @@ from contracts.embedder import CATS, EmbedderContract, assert_unit_rows
 
 from rag.embedders import Embedder, load_embedder
 from rag.embedders.batches import batches, embed_each, even_batches, fair_budget, padded
-from rag.embedders.builtin import minilm
+from rag.embedders.builtin import bert, e5, minilm
 from rag.embedders.builtin import runtime as engine
 from rag.embedders.builtin.bilingual import LATIN_SHARE, BilingualEmbedder, blocks, is_latin
 from rag.errors import ConfigError, ModelError
@@ -75,7 +75,7 @@ class TestMiniLM(EmbedderContract):
         odd = ["", "a " * 250, "." * 250, "1 " * 250, "中" * 250, "\U0001f600 " * 200, "{}[]();" * 40, "A" * 3000]
         prose = [f"{PASSAGES[i % 6]} {PASSAGES[i // 6 % 5][: 7 * i % 150]} {i}" for i in range(592)]
         texts = [*odd, *prose]
-        assert sum(min(n, 256) for n in embedder.count_tokens(texts)) > minilm.MANY
+        assert sum(min(n, 256) for n in embedder.count_tokens(texts)) > bert.MANY
         many = embedder.embed_documents(texts)
         assert_unit_rows(many, len(texts), embedder.dim)
         few = np.vstack([embedder.embed_documents(texts[i : i + 60]) for i in range(0, len(texts), 60)])
@@ -87,7 +87,7 @@ class TestMiniLM(EmbedderContract):
     def test_without_the_fast_engine_the_other_does_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         texts = [f"{passage} {n}" for n in range(300) for passage in PASSAGES[:3]]
         many = minilm.MiniLM.load().embed(texts)
-        assert sum(minilm.MiniLM.load().count_tokens(texts)) > minilm.MANY
+        assert sum(minilm.MiniLM.load().count_tokens(texts)) > bert.MANY
         monkeypatch.setitem(sys.modules, "openvino", None)
         engine._openvino.cache_clear()
         try:
@@ -100,12 +100,54 @@ class TestMiniLM(EmbedderContract):
     def test_nothing_is_told_to_anybody(self) -> None:
         code = (
             "import sys; sys.addaudithook(lambda event, _: event == 'socket.connect' and sys.exit('connects')); "
-            "from rag.embedders.builtin import minilm; minilm.MANY = 1; "
+            "from rag.embedders.builtin import bert, minilm; bert.MANY = 1; "
             "minilm.MiniLM.load().embed(['one', 'two words']); "
             "print('openvino' in sys.modules, [m for m in sys.modules if 'telemetry' in m])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == f"{engine.has_fast_engine()} []"
+
+
+@pytest.mark.models
+class TestE5(EmbedderContract):
+    closeness = 0.99
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def embedder(cls) -> Embedder:
+        return load_embedder("e5")
+
+    def test_shape(self, embedder: Embedder) -> None:
+        assert (embedder.id, embedder.dim) == ("e5", 384)
+        assert len(embedder.weights) == 64
+
+    def test_a_passage_is_found_from_the_other_language(self, embedder: Embedder) -> None:
+        for asked, held in ((0, 1), (1, 0)):
+            questions = embedder.embed_queries([pair[asked] for pair in PAIRS])
+            passages = embedder.embed_documents([pair[held] for pair in PAIRS])
+            assert (questions @ passages.T).argmax(axis=1).tolist() == [0, 1, 2, 3]
+
+    def test_what_has_nothing_to_do_with_each_other_is_far(self, embedder: Embedder) -> None:
+        cosines = embedder.embed_queries([pair[0] for pair in PAIRS]) @ embedder.embed_documents(PASSAGES).T
+        assert float(np.median(cosines)) < 0.4  # as they come out of the model, .75 and more
+
+    def test_many_texts_have_the_vectors_of_few(self, embedder: Embedder) -> None:
+        texts = [f"{PASSAGES[i % 6]} {PAIRS[i % 4][0]} {i}" for i in range(300)]
+        assert sum(embedder.count_tokens(texts)) > bert.MANY
+        many = embedder.embed_documents(texts)
+        few = np.vstack([embedder.embed_documents(texts[i : i + 60]) for i in range(0, len(texts), 60)])
+        assert (many * few).sum(axis=1).min() > 0.98
+
+    def test_the_graph_computes_what_the_weights_say(self, embedder: Embedder) -> None:
+        from benchmarks.peaks import e5_in_fp32
+
+        torch = pytest.importorskip("torch")
+        model, tokens = e5_in_fp32()
+        with torch.no_grad():
+            means = [model(torch.tensor([tokens(text)])).last_hidden_state[0].mean(0).numpy() for text in PASSAGES]
+        exact = np.array(means) / np.linalg.norm(means, axis=1, keepdims=True)
+        exact = e5.centred(exact, np.ones(len(exact), bool), asked=False)
+        assert (embedder.embed_documents(PASSAGES) * exact).sum(axis=1).min() > 0.95
 
 
 @pytest.mark.models

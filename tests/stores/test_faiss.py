@@ -90,7 +90,7 @@ def test_statistics(folder: Path) -> None:
         "bytes": (folder / FILE).stat().st_size,
         "vectors": "exact, float16",
         "generation": 1,
-        "format": 3,
+        "format": 4,
     }
 
 
@@ -252,7 +252,7 @@ def test_another_version_is_an_error(folder: Path) -> None:
     db.execute("PRAGMA user_version = 99")
     db.close()
     store = FaissStore(folder)
-    with pytest.raises(IndexVersion, match=r"format 99.*format 3.*faiss:NEW"):
+    with pytest.raises(IndexVersion, match=r"format 99.*format 4.*faiss:NEW"):
         store.manifest()
     with pytest.raises(IndexVersion), store.write(MANIFEST):
         pass

@@ -77,6 +77,8 @@ def test_language(text: str, expected: str) -> None:
         ("ＡＢＣ　１２３", ["abc", "123"]),
         ("退税申报", ["退", "税", "申", "报", "退税", "税申", "申报"]),
         ("用Vue写", ["用", "vue", "写"]),
+        ("1,200元 １，２００ 1.2k v3.5 3.5%", ["1200", "元", "1200", "1200", "v3", "5", "3.5"]),
+        ("設備保養", ["设", "备", "保", "养", "设备", "备保", "保养"]),
         ("snake_case v-model a1b2", ["snake", "case", "v", "model", "a1b2"]),
         ("カメラ", ["カ", "メ", "ラ", "カメ", "メラ"]),
         ("𠮷野", ["𠮷", "野", "𠮷野"]),
@@ -108,7 +110,7 @@ def test_stems_are_the_same_in_every_thread() -> None:
 def test_a_chunk_is_found_by_its_headings_too() -> None:
     chunk = Chunk("a.md", "It is open.", 0, 11, heading=("Office", "Parking"))
     assert embedding_text(chunk) == "Office > Parking\nIt is open."
-    assert chunk_terms(chunk) == ["offic", "park", "it", "is", "open"]
+    assert chunk_terms(chunk) == ["it", "is", "open", "offic", "park", "a"]  # and by the name of its file
     assert embedding_text(Chunk("a.md", "bare", 0, 4)) == "bare"
 
 

@@ -25,10 +25,12 @@ _FILE = click.Path(path_type=Path)
 
 @click.command(
     help=say(
-        "Label what is in the index (or the rows of --table, or each --text) like the EXAMPLES: a CSV file, a "
-        "folder with a folder for each label, or lines 'label: source'. First it says how well that works.",
-        "按 EXAMPLES（CSV 表格、每个标签一个子文件夹的文件夹，或“标签: 来源”的文本行）给索引中的段落"
-        "（或 --table 的各行、各个 --text）分类；先用交叉验证给出准确度。",
+        "Label passages, rows of a table or texts by examples. EXAMPLES is a CSV file, a folder with a folder for "
+        "each label, or a file of lines 'label: source'. First it says how well that works. Without --table and "
+        "--text, the passages of the index are labelled.",
+        "按例子给段落、表格的各行或文本分类。EXAMPLES 是 CSV 表格、每个标签一个子文件夹的文件夹，"
+        "或由“标签: 来源”行组成的文件。先用交叉验证给出准确度。"
+        "不用 --table 和 --text 时，给索引中的段落分类。",
     )
 )
 @click.argument("examples", required=False, type=_FILE)

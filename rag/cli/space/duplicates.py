@@ -18,8 +18,8 @@ _DIFFERENCES = 4  # that are shown of a pair
 
 @click.command(
     help=say(
-        "List documents and passages that are the same or nearly so, and what differs between them.",
-        "列出相同或几乎相同的文档与段落，并指出差异。",
+        "List documents and passages that are nearly the same. What differs between them is shown.",
+        "列出相同或几乎相同的文档与段落。同时指出差异。",
     )
 )
 @options("index", "source", "type", "page", "json")

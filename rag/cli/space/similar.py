@@ -13,8 +13,8 @@ from rag.cli.space.opened import short
 
 @click.command(
     help=say(
-        "List what is most like each EXAMPLE: a source as `rag sources` names it, or any text.",
-        "列出与 EXAMPLE 最相似的内容：EXAMPLE 可以是来源（名称见 rag sources），也可以是任意文本。",
+        "List the passages most like examples. An EXAMPLE is a source, as `rag sources` names it, or any text.",
+        "列出与例子最相似的段落。EXAMPLE 可以是来源（名称见 rag sources），也可以是任意文本。",
     )
 )
 @click.argument("examples", nargs=-1, required=True, metavar="EXAMPLE…")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @click.command(
     help=say(
-        "List the topics of the documents: names, sizes, passages that are typical. Their number is found.",
-        "列出文档的主题：名称、大小与典型段落。主题数目自动确定。",
+        "List the topics of the documents. Each has a name, a size and typical passages; their number is found.",
+        "列出文档的主题。每个主题有名称、大小与典型段落；主题数目自动确定。",
     )
 )
 @options("index", "source", "type", "page", "json")

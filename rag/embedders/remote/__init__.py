@@ -1,4 +1,4 @@
-"""Embedders behind an address: services, servers of the user's, and LangChain's classes.
+"""Embedders over a network: services, servers of the user's, and LangChain's classes.
 
 In: texts. Out: vectors, each asked for once and then kept in the user's cache.
 """

@@ -1,4 +1,4 @@
-"""An embedder behind an address, through its LangChain class: batches, limits, retries."""
+"""An embedder over a network, through its LangChain class: batches, limits, retries."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import EmbedderError, RagError
+from rag.network.budget import Budget
 from rag.network.endpoint import Endpoint
 from rag.network.failures import failure, sentence
 from rag.network.retry import RetryPolicy, retry
@@ -30,14 +31,16 @@ __all__ = ["Limits", "RemoteEmbedder", "RequestFailed"]
 
 log = logging.getLogger(__name__)
 
-_NOTHING = "."  # stands for a blank text, which most servers refuse
-_SHOWN = 40  # characters of a text in an error
-_SHORTEST = 16  # tokens below which a text is not cut again
+_NOTHING = "."  # sent in place of a blank text, which most servers refuse
+_SHOWN = 40  # characters of a text that an error shows
+_SECONDS, _QUERY_SECONDS = 600.0, 120.0  # for a request, its retries together
+_BYTES, _BYTES_A_TEXT = 1_000_000, 250_000  # that a server may send: 8,192 dimensions are 200,000
+_SHORTEST = 16  # a text of fewer tokens is not cut again
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most tokens of a text, texts of a request, tokens of a request, requests at a time."""
+    """The most tokens of a text, texts of a request, tokens of a request, and requests at the same time."""
 
     tokens: int
     texts: int
@@ -46,7 +49,7 @@ class Limits:
 
 
 class RequestFailed(EmbedderError):
-    """A request that failed for good; `texts` are those that it was to embed."""
+    """A request that failed after all retries; `texts` are those that it should embed."""
 
     def __init__(self, message: str, texts: Sequence[str]) -> None:
         super().__init__(message)
@@ -96,7 +99,7 @@ class RemoteEmbedder:
         return self.limits.tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """As tiktoken counts them: exact for OpenAI's models, near the truth for others."""
+        """Counted by tiktoken: exact for OpenAI's models, approximate for others."""
         return [count(self._encoding, text) for text in map(well_formed, texts)]
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -177,16 +180,17 @@ class RemoteEmbedder:
             return self._request([cut(self._encoding, texts[0], tokens * 3 // 4)[0]], stop)
 
     def _try(self, texts: list[str], stop: Event, query: bool = False) -> list[list[float]]:
+        budget = Budget(_QUERY_SECONDS if query else _SECONDS, _BYTES + len(texts) * _BYTES_A_TEXT)
         try:
             engine = self._engine
             call = (lambda: [engine.embed_query(texts[0])]) if query else (lambda: engine.embed_documents(texts))
-            return retry(call, self._policy, stop)
+            return retry(call, self._policy, stop, budget)
         except RagError:
             raise
         except Exception as exc:
             begins = self._endpoint.hide(" ".join(texts[0][: 2 * _SHOWN].split())[:_SHOWN])
             several = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
-            said = sentence(self._endpoint, failure(exc))
+            said = sentence(self._endpoint, failure(exc), budget.spent)
             raise RequestFailed(f"{said} (embedding “{begins}”{several})", texts) from exc
 
     def _checked(self, numbers: list[list[float]], rows: int) -> Vectors:

@@ -1,4 +1,4 @@
-"""Vectors that were paid for once: kept by embedder and text, so that no text is sent twice.
+"""A cache of vectors by embedder and text, so that no text is sent, and paid for, twice.
 
 RAG_VECTOR_CACHE      the file (default: vectors.sqlite in the user's cache folder for ragstone), or "off"
 RAG_VECTOR_CACHE_MB   its largest size, 2,000 unless set: the oldest vectors go first
@@ -19,7 +19,7 @@ from rag.types import Vectors
 
 __all__ = ["CachedEmbedder", "cached"]
 
-_PART = 256  # texts that are embedded before they are kept, where the embedder has no batches of its own
+_PART = 256  # texts that are embedded between two writes, for an embedder without batches of its own
 
 
 def cached(embedder: Embedder) -> Embedder:
@@ -85,7 +85,7 @@ class CachedEmbedder:
         return np.stack([known[key] for key in keys])
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The different ones among `texts` whose vectors are not in the cache."""
+        """The distinct `texts` whose vectors are not in the cache."""
         keys = {_key(text): text for text in texts}
         known = self._file.read(self._mine, list(keys))  # of any dimension, which would have to be asked for
         return [text for key, text in keys.items() if key not in known]

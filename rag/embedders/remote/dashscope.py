@@ -17,7 +17,7 @@ from rag.network.services import endpoint_for
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Texts of a request, tokens of a text, and dimensions; the first are those without asking."""
+    """The most texts of a request and tokens of a text, and the dimensions; the first dimension is the default."""
 
     texts: int
     tokens: int
@@ -46,6 +46,6 @@ def load(name: str) -> RemoteEmbedder:
     if asked and asked not in known.dimensions:
         raise ConfigError(f"{model} has no {asked} dimensions: use {', '.join(map(str, known.dimensions))}")
     limits = Limits(known.tokens, known.texts, known.texts * known.tokens, parallel=4)
-    # The older models know no such parameter, and theirs is the only value.
+    # The older models have one dimension, and no parameter for it.
     sent = asked if len(known.dimensions) > 1 else None
     return compatible(endpoint, model, limits, sent, dim=asked or known.dimensions[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rag.embedders.remote.base import Limits, RemoteEmbedder
 from rag.embedders.remote.options import full_name, split_options
 from rag.errors import EmbedderError, MissingExtra
+from rag.network.budget import keep_budgets
 from rag.network.endpoint import Endpoint, close_with
 from rag.network.ollama import details, endpoint_for
 
@@ -14,15 +15,15 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
 UNKNOWN_WINDOW = 512
-_MOST = 8192  # tokens of a window that is asked for: a larger one costs memory and serves no passage
+_MOST = 8192  # the largest window that is requested, in tokens: a larger one only costs memory
 _SPECIAL = 2  # tokens that a model adds
 
 
 def load(name: str) -> RemoteEmbedder:
     """The model `name`, as in "mxbai-embed-large" or "nomic-embed-text:v1.5?max_tokens=2048".
 
-    The server is asked for the model's window, at which texts are cut. Its digest is the index's witness
-    that the weights are the same. Raises EmbedderError where the server or the model is not there.
+    The server is asked for the model's window, at which texts are cut. Its digest in the index
+    shows whether the weights are the same. Raises EmbedderError if the server or the model is not there.
     """
     model, options = split_options(name, ("dimensions", "max_tokens"))
     endpoint = endpoint_for(full_name("ollama", model, options))
@@ -52,4 +53,5 @@ def _connect(endpoint: Endpoint, model: str, window: int, dimensions: int | None
         **given,
     )
     close_with(made, made._client)
+    keep_budgets(made)
     return made

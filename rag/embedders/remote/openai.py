@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from rag.embedders.remote.base import Limits, RemoteEmbedder
 from rag.embedders.remote.options import full_name, split_options
 from rag.errors import ConfigError, MissingExtra
+from rag.network.budget import keep_budgets
 from rag.network.endpoint import Endpoint, close_with, environment, http_address
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 OFFICIAL = "https://api.openai.com/v1"
 OFFICIAL_LIMITS = Limits(tokens=8191, texts=2048, request_tokens=300_000, parallel=4)
 UNKNOWN_WINDOW = 512
-"""Tokens that a text may have at a server whose limit is not told: `?max_tokens=` says otherwise."""
+"""The most tokens of a text at a server whose limit is not known; `?max_tokens=` sets another."""
 
 _ADDRESS = ("RAG_OPENAI_EMBEDDINGS_URL", "RAG_OPENAI_BASE_URL", "OPENAI_BASE_URL")
 _DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
@@ -62,7 +63,7 @@ def compatible(
 ) -> RemoteEmbedder:
     """An embedder behind an endpoint like OpenAI's; `dimensions` is what the server is asked for."""
     kind = endpoint.name.partition(":")[0]
-    # A server of one's own may hold anything under a name, wherever the name is known it is one model.
+    # OpenAI's names mean one model each; a server of the user's may serve any model under a name.
     where = "" if dim else endpoint.host
     identity = f"{kind} {model} {dimensions or 0} {where}"
     return RemoteEmbedder(
@@ -81,11 +82,12 @@ def _connect(endpoint: Endpoint, model: str, limits: Limits, dimensions: int | N
         base_url=endpoint.address,
         api_key=endpoint.secret,
         timeout=endpoint.timeout,
-        max_retries=0,  # `rag.network.retry` does it
+        max_retries=0,  # `rag.network.retry` retries
         chunk_size=limits.texts,
         check_embedding_ctx_length=False,  # text, not OpenAI's token ids: no other server knows them
-        model_kwargs={"encoding_format": "float"},  # base64, the client's default, is not known everywhere
+        model_kwargs={"encoding_format": "float"},  # not every server knows base64, the client's default
         **given,
     )
     close_with(made, made.client._client)
+    keep_budgets(made)
     return made

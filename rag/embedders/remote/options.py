@@ -1,4 +1,4 @@
-"""What may stand behind an embedder's name: `NAME?dimensions=512&max_tokens=2048`."""
+"""Options behind an embedder's name: `NAME?dimensions=512&max_tokens=2048`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def split_options(name: str, allowed: tuple[str, ...]) -> tuple[str, Mapping[str
 
 
 def full_name(kind: str, model: str, options: Mapping[str, int]) -> str:
-    """The one way to write it, so that an index made with it is opened with it."""
+    """Name and options in one form, so that the same options in another order open the same index."""
     query = "&".join(f"{key}={options[key]}" for key in sorted(options))
     return f"{kind}:{model}?{query}" if query else f"{kind}:{model}"

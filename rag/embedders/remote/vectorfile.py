@@ -23,13 +23,13 @@ CREATE TABLE IF NOT EXISTS vectors (
 )
 """
 _OLDEST = "SELECT id FROM vectors ORDER BY id LIMIT (SELECT CAST(1 + count(*) * ? AS INTEGER) FROM vectors)"
-_LEFT = 0.9  # of the largest size, so that room is not made for every vector anew
+_LEFT = 0.9  # of the largest size, to which it is reduced: so not every new vector makes room
 _AT_ONCE = 500  # keys of one query; old versions of SQLite take 999
-_WAIT = 30.0  # seconds for another process that is writing
+_WAIT = 30.0  # seconds to wait for another process that writes
 
 
 class VectorFile:
-    """A cache may be lost and never stands in the way: what goes wrong is said once, and then it is empty."""
+    """It may be lost without harm: an error is logged once, and from then on the cache is empty."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         """Nothing is opened yet. Above `max_bytes` the oldest vectors are dropped."""
@@ -87,7 +87,7 @@ def _parts(texts: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
 
 
 def _size(db: sqlite3.Connection) -> int:
-    """Bytes of the pages in use; those that were freed are written again."""
+    """The bytes of the pages in use; SQLite uses freed pages again."""
     pages, free, size = (
         int(db.execute(f"PRAGMA {what}").fetchone()[0]) for what in ("page_count", "freelist_count", "page_size")
     )

@@ -44,7 +44,8 @@ def check_terms(manifest: Manifest, url: str) -> None:
     if manifest.terms != TERMS:
         raise IndexVersion(
             f"the lexical terms of the index {url} have version {manifest.terms} and this ragstone "
-            f"makes version {TERMS}: {_again(url, manifest.embedder)}"
+            f"makes version {TERMS}: bring it up to date without reading files again, by "
+            f"rag copy {url} {new_index_url(url)}, or {_again(url, manifest.embedder)}"
         )
 
 

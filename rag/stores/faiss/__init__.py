@@ -7,10 +7,13 @@ __all__ = [
     "binary_codes",
     "binary_index",
     "bm25_index",
+    "check",
     "exact_index",
     "filters",
     "postings",
     "schema",
+    "state",
     "store",
+    "sums",
     "writer",
 ]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from rag.stores.faiss.binary_codes import Codes, encode, estimate, width
 from rag.stores.faiss.exact_index import Ids, Load, best
+from rag.stores.faiss.sums import require
 from rag.types import Vector, Vectors
 
 KIND = "codes of 1 bit a dimension, best of them by float16"
@@ -53,9 +54,11 @@ class CodedIndex:
             fresh = list(load(int(had[-1]) if len(had) else 0))
             parts = [np.frombuffer(data, np.uint8).reshape(-1, codes.shape[1]) for _, data in fresh]
             old = codes if kept.all() else codes[kept]
+            now = np.concatenate([had[kept], *(new for new, _ in fresh)])
+            require(np.array_equal(now, ids), "which chunks have codes")
             self._held = (
                 generation,
-                np.concatenate([had[kept], *(new for new, _ in fresh)]),
+                now,
                 np.concatenate([old, *parts]) if parts else old,
             )
 
@@ -69,7 +72,9 @@ class CodedIndex:
             return []
         near = self._near(encode(query[None]), codes, max(_NEAR[0], _NEAR[1] * n))
         nearer = near[best(estimate(query, codes[near]), max(_NEARER[0], int(_NEARER[1] * n)))]
-        found, vectors = fetch(np.sort(ids[nearer]))
+        wanted = np.sort(ids[nearer])
+        found, vectors = fetch(wanted)
+        require(np.array_equal(found, wanted), "which chunks have vectors")
         scores = vectors @ query
         rows = best(scores, n)
         return list(zip(found[rows].tolist(), np.clip(scores[rows], -1, 1).tolist(), strict=True))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from rag.stores.common.bm25 import K1, MOST_TERMS, B, bound, idf, rarity
 from rag.stores.faiss.exact_index import best
-from rag.stores.faiss.postings import frequencies, read
+from rag.stores.faiss.postings import Segments, frequencies, read
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ class Lexicon:
     Caches the postings of recent terms.
     """
 
-    def __init__(self, ids: Ids, lengths: Floats, segments: Sequence[int]) -> None:
+    def __init__(self, ids: Ids, lengths: Floats, segments: Segments) -> None:
         self._ids = ids
         self._segments = segments
         average = max(float(lengths.mean()) if len(lengths) else 0.0, 1.0)

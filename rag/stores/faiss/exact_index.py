@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
+from rag.stores.faiss.sums import require
 from rag.types import Vector, Vectors
 
 Ids = npt.NDArray[np.int64]
@@ -74,6 +75,7 @@ class ExactIndex:
             try:
                 self._keep(np.isin(self._ids, ids, assume_unique=True))
                 self._append(load(last))
+                require(np.array_equal(self._ids, ids), "which chunks have vectors")
             except BaseException:
                 self._index.reset()
                 self._ids, self._generation = np.empty(0, np.int64), -1

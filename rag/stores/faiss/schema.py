@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from rag.errors import IndexMissing, IndexVersion, StoreError
+from rag.errors import IndexDamaged, IndexMissing, IndexVersion, StoreError
+from rag.stores.faiss.sums import Damage
 
 FILE = "ragstone.sqlite"
-VERSION = 3  # of the schema, in the file's user_version
+VERSION = 4  # of the schema, in the file's user_version
 _APPLICATION = 0x52414753  # "RAGS", in the file's application_id
 
 # Chunk ids come from `state.next` and are never reused; a document's are consecutive from `first`. So a reader
@@ -23,29 +24,35 @@ _APPLICATION = 0x52414753  # "RAGS", in the file's application_id
 # `lengths` are the chunks' numbers of terms (uint32, little-endian), `scripts` one byte a chunk, 1 for Latin;
 # `vectors` are float16 rows; `codes` those of `binary_codes`, of up to BLOCK chunks, the first of which has
 # the id `first`; `postings` are those of `postings`, and a segment's `frequency` is what it adds to the
-# number of chunks that hold a term.
+# number of chunks that hold a term. `sum` is `sums.row_sum` of a row's other values (of postings: but the data,
+# whose own is `whole`); a segment's `terms` are `sums.keys_of`; `state.documents` and `state.digest` are the
+# number of documents and all their sums, xored.
 _SCHEMA = """
 CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, manifest TEXT NOT NULL,
-    generation INTEGER NOT NULL, next INTEGER NOT NULL);
+    generation INTEGER NOT NULL, next INTEGER NOT NULL, documents INTEGER NOT NULL, digest INTEGER NOT NULL,
+    sum INTEGER NOT NULL);
 CREATE TABLE documents (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, type TEXT NOT NULL,
     chunks INTEGER NOT NULL, first INTEGER NOT NULL, lengths BLOB NOT NULL,
-    scripts BLOB NOT NULL);
+    scripts BLOB NOT NULL, sum INTEGER NOT NULL);
 CREATE TABLE chunks (id INTEGER PRIMARY KEY, document INTEGER NOT NULL, position INTEGER NOT NULL,
     page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
-    place TEXT NOT NULL);
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE codes (first INTEGER PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE segments (id INTEGER PRIMARY KEY, size INTEGER NOT NULL);
+    place TEXT NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE codes (first INTEGER PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);
+CREATE TABLE segments (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, terms BLOB NOT NULL, sum INTEGER NOT NULL);
 CREATE TABLE postings (segment INTEGER NOT NULL, term TEXT NOT NULL, frequency INTEGER NOT NULL,
-    data BLOB NOT NULL, PRIMARY KEY (segment, term)) WITHOUT ROWID"""
+    whole INTEGER NOT NULL, sum INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (segment, term)) WITHOUT ROWID"""
+
+DOCUMENT = "id, source, path, sha256, size, modified, type, chunks, first, lengths, scripts"
+"""The columns of a document of which `sum` is."""
+CHUNK = 'id, document, position, page, start, "end", heading, text, place'
+"""The same of a chunk."""
 
 _WORDS = {
     sqlite3.SQLITE_FULL: "there is no space left for the index at {0}: free some and run the command again; "
     "what was committed is safe",
     sqlite3.SQLITE_NOTADB: "{0} is not a ragstone index: name another folder with --index",
-    sqlite3.SQLITE_CORRUPT: "the index at {0} is damaged: ingest the documents again into a new index, "
-    "with --index faiss:NEW",
     sqlite3.SQLITE_IOERR: "the disk that holds the index at {0} failed ({1}): look at the disk",
     sqlite3.SQLITE_BUSY: "the index at {0} is in use by another program: try again in a moment",
     sqlite3.SQLITE_READONLY: "the index at {0} cannot be written to: give yourself the right to, "
@@ -75,8 +82,12 @@ def translate_errors(folder: Path) -> Iterator[None]:
     """Raise what SQLite or the file system raises about the index in `folder` as a StoreError of one line."""
     try:
         yield
+    except Damage as error:
+        raise IndexDamaged(str(folder), str(error)) from error
     except sqlite3.Error as error:
-        raise StoreError(_WORDS.get(_kind(error, folder), _FAILED).format(folder, error)) from error
+        if (kind := _kind(error, folder)) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH):
+            raise IndexDamaged(str(folder), str(error)) from error
+        raise StoreError(_WORDS.get(kind, _FAILED).format(folder, error)) from error
     except OSError as error:
         raise StoreError(f"the index at {folder} cannot be used ({error.strerror or error}): "
                          "name another folder with --index") from error  # fmt: skip
@@ -177,7 +188,13 @@ class Readers:
         try:
             with translate_errors(self.folder):
                 db.execute("BEGIN")
-                yield db
+                try:
+                    yield db
+                except (ValueError, TypeError, LookupError, OverflowError) as error:
+                    # What no sum covers (a value of another type, a number too large) is damage as well.
+                    raise (
+                        error if isinstance(error, Damage) else Damage(f"{type(error).__name__}: {error}")
+                    ) from error
                 db.execute("COMMIT")
             kept = self._give_back(db)
         finally:

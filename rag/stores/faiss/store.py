@@ -9,20 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexMissing, StoreError
+from rag.stores import Checked
 from rag.stores.common.checks import check_query
-from rag.stores.common.manifest import from_json
 from rag.stores.faiss import binary_index
 from rag.stores.faiss.binary_codes import width
 from rag.stores.faiss.bm25_index import Lexicon
+from rag.stores.faiss.check import check, repair
 from rag.stores.faiss.exact_index import KIND, ExactIndex, unpack
 from rag.stores.faiss.filters import sql
-from rag.stores.faiss.postings import segments
-from rag.stores.faiss.schema import VERSION, Readers
+from rag.stores.faiss.schema import CHUNK, VERSION, Readers
+from rag.stores.faiss.state import read_documents, read_state
+from rag.stores.faiss.sums import require, row_sum
 from rag.stores.faiss.writer import SqliteWriter, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
@@ -63,19 +66,18 @@ class FaissStore:
         """What the index was made with; None while nothing has been written."""
         try:
             with self._readers.transaction() as db:
-                return from_json(db.execute("SELECT manifest FROM state").fetchone()[0])
+                return read_state(db).manifest
         except IndexMissing:
             return None
 
     def documents(self) -> Mapping[str, Document]:
         """Every file in the index, by source."""
-        columns = "source, path, sha256, size, modified, type, chunks"
         try:
             with self._readers.transaction() as db:
-                rows = db.execute(f"SELECT {columns} FROM documents ORDER BY source").fetchall()  # noqa: S608
+                rows = read_documents(db, read_state(db))
         except IndexMissing:
             return {}
-        return {row[0]: Document(*row) for row in rows}
+        return {row[1]: Document(*row[1:8]) for row in sorted(rows, key=lambda row: str(row[1]))}
 
     def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError."""
@@ -136,14 +138,25 @@ class FaissStore:
             chunks: dict[int, Chunk] = {}
             for i in range(0, len(ids), _MOST_AT_ONCE):
                 chunks |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
-            query = "SELECT data FROM vectors WHERE id BETWEEN ? AND ? ORDER BY id"
-            data = b"".join(row[0] for row in db.execute(query, (ids.start, ids.stop - 1)))
-            dim = from_json(db.execute("SELECT manifest FROM state").fetchone()[0]).dim
+            found_ids, data = _fetch_range(db, ids)
+            require(found_ids == list(ids) and chunks.keys() == set(ids), f"the chunks of {source}")
+            dim = read_state(db).manifest.dim
         return document, [chunks[each] for each in ids], unpack(data, dim)
 
     def write(self, manifest: Manifest) -> AbstractContextManager[SqliteWriter]:
         """The only writer of the index. Raises IndexLocked, EmbedderMismatch, IndexVersion, StoreError."""
         return writing(self._folder, manifest)
+
+    def check(self) -> Checked:
+        """Read all of the index and compare it with its check sums. Raises IndexMissing, StoreError."""
+        return check(self._folder)
+
+    def repair(self) -> Checked:
+        """Make the index anew from the documents that are whole, without embedding.
+
+        Raises IndexLocked, and StoreError where nothing can be saved.
+        """
+        return repair(self._folder)
 
     def statistics(self) -> dict[str, int | str]:
         """What `rag status` shows: counts, bytes on disk, how vectors are searched. Raises IndexMissing."""
@@ -197,12 +210,13 @@ class FaissStore:
 
 
 def _read_view(db: sqlite3.Connection) -> _View:
-    name, generation, manifest = db.execute("SELECT name, generation, manifest FROM state").fetchone()
-    rows = db.execute("SELECT first, chunks, lengths, scripts FROM documents ORDER BY first").fetchall()
-    ids = _spread([row[:2] for row in rows])
-    lengths = np.frombuffer(b"".join(row[2] for row in rows), "<u4").astype(np.float32)
-    latin = np.frombuffer(b"".join(row[3] for row in rows), np.bool_)
-    return _View(name, generation, from_json(manifest), ids, Lexicon(ids, lengths, segments(db)), latin)
+    state = read_state(db)
+    rows = read_documents(db, state)
+    ids = _spread([(row[8], row[7]) for row in rows])
+    lengths = np.frombuffer(b"".join(row[9] for row in rows), "<u4").astype(np.float32)
+    latin = np.frombuffer(b"".join(row[10] for row in rows), np.bool_)
+    lexicon = Lexicon(ids, lengths, state.segments)
+    return _View(state.name, state.generation, state.manifest, ids, lexicon, latin)
 
 
 def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
@@ -213,23 +227,38 @@ def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
 
 
 def _vectors(db: sqlite3.Connection, last: int) -> Iterator[tuple[Ids, bytes]]:
-    """The vectors of chunks after `last`, many at once."""
-    rows = db.execute("SELECT id, data FROM vectors WHERE id > ? ORDER BY id", (last,))
+    """The vectors of chunks behind `last`, many at once. Raises Damage."""
+    rows = db.execute("SELECT id, data, sum FROM vectors WHERE id > ? ORDER BY id", (last,))
     while some := rows.fetchmany(_MOST_AT_ONCE):
+        _check_sums(some, "a vector")
         yield np.array([each[0] for each in some], np.int64), b"".join(each[1] for each in some)
 
 
 def _codes(db: sqlite3.Connection, last: int, size: int) -> Iterator[tuple[Ids, bytes]]:
-    """The codes of chunks after `last`."""
-    for first, data in db.execute("SELECT first, data FROM codes WHERE first > ? ORDER BY first", (last,)):
-        yield np.arange(first, first + len(data) // size), data
+    """The codes of chunks behind `last`. Raises Damage."""
+    for row in db.execute("SELECT first, data, sum FROM codes WHERE first > ? ORDER BY first", (last,)):
+        _check_sums([row], "a code")
+        yield np.arange(row[0], row[0] + len(row[1]) // size), row[1]
 
 
 def _fetch(db: sqlite3.Connection, ids: Ids, dim: int) -> tuple[Ids, Vectors]:
-    """The vectors of these chunks, ascending."""
-    query = "SELECT id, data FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+    """The vectors of these chunks, ascending. Raises Damage."""
+    query = "SELECT id, data, sum FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
     rows = db.execute(query, (json.dumps(ids.tolist()),)).fetchall()
+    _check_sums(rows, "a vector")
     return np.array([each[0] for each in rows], np.int64), unpack(b"".join(each[1] for each in rows), dim)
+
+
+def _fetch_range(db: sqlite3.Connection, ids: range) -> tuple[list[int], bytes]:
+    query = "SELECT id, data, sum FROM vectors WHERE id BETWEEN ? AND ? ORDER BY id"
+    rows = db.execute(query, (ids.start, ids.stop - 1)).fetchall()
+    _check_sums(rows, "a vector")
+    return [each[0] for each in rows], b"".join(each[1] for each in rows)
+
+
+def _check_sums(rows: Sequence[tuple[int, bytes, int]], what: str) -> None:
+    for key, data, total in rows:
+        require(isinstance(data, bytes) and crc32(data, key & 0xFFFFFFFF) == total, what)
 
 
 def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | None:
@@ -247,12 +276,13 @@ def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | 
 
 
 def _read_chunks(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
+    """Those of these chunks that are there. Raises Damage."""
     marks = ", ".join("?" * len(ids))
-    query = (
-        "SELECT c.id, d.source, c.text, c.start, c.end, c.position, c.page, c.heading, c.place"  # noqa: S608
-        f" FROM chunks c JOIN documents d ON d.id = c.document WHERE c.id IN ({marks})"
-    )
+    columns = ", ".join(f"c.{name.strip()}" for name in CHUNK.split(","))
+    query = f"SELECT {columns}, c.sum, d.source FROM chunks c JOIN documents d ON d.id = c.document"  # noqa: S608
     found: dict[int, Chunk] = {}
-    for key, source, text, start, end, position, page, heading, place in db.execute(query, [*map(int, ids)]):
+    for *row, total, source in db.execute(f"{query} WHERE c.id IN ({marks})", [*map(int, ids)]):
+        key, _, position, page, start, end, heading, text, place = row
+        require(total == row_sum(*row), f"a passage of {source}")
         found[key] = Chunk(source, text, start, end, position, page, tuple(json.loads(heading)), place)
     return found

@@ -12,18 +12,30 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from rag.errors import IndexLocked, StoreError
 from rag.stores.common.checks import check_text, check_vectors, encodable
-from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
+from rag.stores.common.manifest import check_same, check_terms, to_json
 from rag.stores.faiss.binary_codes import encode
 from rag.stores.faiss.binary_index import BLOCK
 from rag.stores.faiss.exact_index import pack
 from rag.stores.faiss.postings import PostingsWriter
-from rag.stores.faiss.schema import FILE, check_format, connect_to_write, create_tables, identity, translate_errors
+from rag.stores.faiss.schema import (
+    CHUNK,
+    DOCUMENT,
+    FILE,
+    check_format,
+    connect_to_write,
+    create_tables,
+    identity,
+    translate_errors,
+)
+from rag.stores.faiss.state import read_state, write_state
+from rag.stores.faiss.sums import require, row_sum
 from rag.text import chunk_terms, embedding_text, script
 from rag.types import Chunk, Document, Manifest, Vectors
 
@@ -105,7 +117,7 @@ class SqliteWriter:
         self._manifest = manifest
         self._db = db
         self._file = identity(folder / FILE)
-        self._next = 1
+        self._next, self._documents, self._digest = 1, 0, 0
         self._changed = False
         self._failed = False
         self._postings = PostingsWriter(db)
@@ -114,12 +126,13 @@ class SqliteWriter:
         """Begin the first transaction; in an empty file, create the schema and write the manifest."""
         with self._step():
             if check_format(self._db, self._folder):
-                held, self._next = self._db.execute("SELECT manifest, next FROM state").fetchone()
-                check_same(from_json(held), self._manifest, f"faiss:{self._folder}")
+                state = read_state(self._db)
+                self._next, self._documents, self._digest = state.next, state.documents, state.digest
+                check_same(state.manifest, self._manifest, f"faiss:{self._folder}")
                 return
             create_tables(self._db)
             made = (uuid.uuid4().hex, to_json(self._manifest))
-            self._db.execute("INSERT INTO state VALUES (1, ?, ?, 0, 1)", made)
+            self._db.execute("INSERT INTO state VALUES (1, ?, ?, 0, 1, 0, 0, 0)", made)
             self._changed = True
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
@@ -132,7 +145,7 @@ class SqliteWriter:
         with self._step():
             opened = self._open(document)
             self._add(opened, chunks, vectors)
-            self._settle(opened)
+            self._store_lengths(opened)
 
     @contextmanager
     def parts(self, document: Document) -> Iterator[Callable[[Sequence[Chunk], Vectors], None]]:
@@ -144,7 +157,7 @@ class SqliteWriter:
         with self._step():
             self._postings.flush()
             self._db.execute("SAVEPOINT document")
-            before = self._next, self._changed
+            before = self._next, self._changed, self._documents, self._digest
             opened = self._open(document)
 
         def add(chunks: Sequence[Chunk], vectors: Vectors) -> None:
@@ -159,10 +172,10 @@ class SqliteWriter:
                 with self._step():
                     self._postings.drop()
                     self._db.execute("ROLLBACK TO document")
-                    self._next, self._changed = before
+                    self._next, self._changed, self._documents, self._digest = before
             raise
         with self._step():
-            self._settle(opened)
+            self._store_lengths(opened)
             self._db.execute("RELEASE document")
 
     def _check(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors) -> None:
@@ -173,8 +186,8 @@ class SqliteWriter:
         """A row for `document`, without chunks so far, in place of any earlier one of that source."""
         self._delete(document.source)
         self._db.execute(
-            "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths, scripts)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0, ?, x'', x'')",
+            "INSERT INTO documents (source, path, sha256, size, modified, type, chunks, first, lengths, scripts,"
+            " sum) VALUES (?, ?, ?, ?, ?, ?, 0, ?, x'', x'', 0)",
             (document.source, document.path, document.sha256, document.size, document.modified, document.type,
              self._next),
         )  # fmt: skip
@@ -193,9 +206,13 @@ class SqliteWriter:
         self._db.execute("UPDATE documents SET chunks = ? WHERE id = ?", (self._next - opened.first, opened.key))
         self._postings.add(first, terms)
 
-    def _settle(self, opened: _Opened) -> None:
-        row = bytes(opened.lengths), bytes(opened.scripts), opened.key
-        self._db.execute("UPDATE documents SET lengths = ?, scripts = ? WHERE id = ?", row)
+    def _store_lengths(self, opened: _Opened) -> None:
+        columns = bytes(opened.lengths), bytes(opened.scripts), opened.key
+        self._db.execute("UPDATE documents SET lengths = ?, scripts = ? WHERE id = ?", columns)
+        row = self._db.execute(f"SELECT {DOCUMENT} FROM documents WHERE id = ?", (opened.key,)).fetchone()  # noqa: S608
+        total = row_sum(*row)
+        self._db.execute("UPDATE documents SET sum = ? WHERE id = ?", (total, opened.key))
+        self._documents, self._digest = self._documents + 1, self._digest ^ total
 
     def remove(self, sources: Iterable[str]) -> int:
         """Remove these sources; returns how many of them were there."""
@@ -207,7 +224,7 @@ class SqliteWriter:
         if self._failed or self._changed:
             with self._step():
                 self._postings.flush()
-                self._db.execute("UPDATE state SET generation = generation + 1, next = ?", (self._next,))
+                write_state(self._db, self._next, self._documents, self._digest)
                 self._db.execute("COMMIT")
                 self._changed = False
             self._check_still_there()
@@ -245,39 +262,48 @@ class SqliteWriter:
             raise
 
     def _insert_chunks(self, document: int, first: int, chunks: Sequence[Chunk]) -> None:
-        self._db.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (first + i, document, c.position, c.page, c.start, c.end,
-                 json.dumps(c.heading, ensure_ascii=False), c.text, c.place)
-                for i, c in enumerate(chunks)
-            ),
+        rows = (
+            (first + i, document, c.position, c.page, c.start, c.end, json.dumps(c.heading, ensure_ascii=False),
+             c.text, c.place)
+            for i, c in enumerate(chunks)
         )  # fmt: skip
+        summed = ((*row, row_sum(*row)) for row in rows)
+        self._db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", summed)
         self._changed = True
 
     def _insert_vectors(self, first: int, vectors: Vectors) -> None:
-        self._db.executemany("INSERT INTO vectors VALUES (?, ?)", enumerate(map(pack, vectors), first))
-        self._db.executemany(
-            "INSERT INTO codes VALUES (?, ?)",
-            ((first + i, encode(vectors[i : i + BLOCK]).tobytes()) for i in range(0, len(vectors), BLOCK)),
-        )
+        rows = enumerate(map(pack, vectors), first)
+        self._db.executemany("INSERT INTO vectors VALUES (?, ?, ?)", _with_sums(rows))
+        blocks = ((first + i, encode(vectors[i : i + BLOCK]).tobytes()) for i in range(0, len(vectors), BLOCK))
+        self._db.executemany("INSERT INTO codes VALUES (?, ?, ?)", _with_sums(blocks))
 
     def _delete(self, source: str) -> int:
-        """Remove a document; returns 1 if it was there, else 0."""
-        found = self._db.execute("SELECT id, first, chunks FROM documents WHERE source = ?", (source,)).fetchone()
+        """Take a document out, if it is there; 1 if it was."""
+        found = self._db.execute(
+            "SELECT id, first, chunks, sum FROM documents WHERE source = ?", (source,)
+        ).fetchone()
         if found is None:
             return 0
-        key, first, count = found
+        key, first, count, total = found
         ids = (first, first + count - 1)
-        for heading, text in self._db.execute("SELECT heading, text FROM chunks WHERE id BETWEEN ? AND ?", ids):
-            self._postings.remove(_terms(source, heading, text))
+        seen = 0
+        for *row, held in self._db.execute(f"SELECT {CHUNK}, sum FROM chunks WHERE id BETWEEN ? AND ?", ids):  # noqa: S608
+            require(held == row_sum(*row), f"a passage of {source}")
+            self._postings.remove(_terms(source, row[6], row[7]))
+            seen += 1
+        require(seen == count, f"the passages of {source}")
         self._db.execute("DELETE FROM chunks WHERE id BETWEEN ? AND ?", ids)
         self._db.execute("DELETE FROM vectors WHERE id BETWEEN ? AND ?", ids)
         self._db.execute("DELETE FROM codes WHERE first BETWEEN ? AND ?", ids)
         self._db.execute("DELETE FROM documents WHERE id = ?", (key,))
+        self._documents, self._digest = self._documents - 1, self._digest ^ total
         self._changed = True
         return 1
 
 
 def _terms(source: str, heading: str, text: str) -> list[str]:
     return chunk_terms(Chunk(source, text, 0, len(text), heading=tuple(json.loads(heading))))
+
+
+def _with_sums(rows: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes, int]]:
+    return ((key, data, crc32(data, key & 0xFFFFFFFF)) for key, data in rows)
