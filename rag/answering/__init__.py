@@ -4,4 +4,16 @@ In: a question, and a store, an embedder and a language model. Out: pieces of te
 Read `answerer` first: it names the steps in order.
 """
 
-__all__ = ["answerer", "claims", "draft", "grammar", "overview", "prompt", "short", "translate", "wording"]
+__all__ = [
+    "answerer",
+    "claims",
+    "compare",
+    "draft",
+    "generate",
+    "introduce",
+    "overview",
+    "prompt",
+    "short",
+    "translate",
+    "wording",
+]

@@ -10,7 +10,7 @@ from rag.answering.compare import Told, ask_of_each, called, conclude
 from rag.answering.draft import Draft
 from rag.answering.generate import generate
 from rag.answering.introduce import introduce
-from rag.answering.overview import heading, line, overview
+from rag.answering.overview import heading, line, overview, sources_about, subject_terms
 from rag.answering.prompt import messages
 from rag.answering.translate import is_foreign, translate_question
 from rag.config import Settings
@@ -28,6 +28,8 @@ from rag.stores import Store
 from rag.text.sanitise import sanitise_answer
 from rag.types import Answer, Hit, Where
 
+OF_FILES = 40
+"""Hits whose files are named where a question asks for files about something."""
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
@@ -152,8 +154,10 @@ class Answerer:
         return bool(hits) and hits[0].score >= min_score(self.settings.strictness)
 
     def _sources(self, draft: Draft, question: Question, where: Where | None) -> Iterator[str]:
-        """The answer to what the documents are about: a line for each, with what it covers."""
-        total, entries = overview(self.store, self.embedder, question.text, where)
+        """What the documents are about, or which are about something: a line for each, with what it covers."""
+        terms = subject_terms(question.text)
+        only = sources_about(terms, self.search(question.text, OF_FILES, where)) if terms else None
+        total, entries = overview(self.store, self.embedder, question.text, where, only)
         draft.found([entry.hit for entry in entries])
         if entries:
             yield heading(total, len(entries), draft.language)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from rag.embedders import Embedder
+from rag.retrieval.scope import literal
 from rag.stores import Store
-from rag.text import split_sentences
+from rag.text import content_terms, embedding_text, split_sentences
 from rag.text.sanitise import strip_invisible
 from rag.types import Chunk, Document, Hit, Where
 
-__all__ = ["MOST", "Entry", "heading", "line", "overview"]
+__all__ = ["MOST", "Entry", "heading", "line", "overview", "sources_about", "subject_terms"]
 
 MOST = 20
 """Sources that are described; the others are counted."""
@@ -37,10 +38,43 @@ class Entry:
     end: int
 
 
+_FRAME = re.compile(
+    r"\b(?:which|what|find|show|list|give|me|all|any|the|an?|documents?|docs|files?|sources?|texts?|papers?|there"
+    r"|materials?|are|is|were|do|does|mention\w*|talk\w*|deal\w*|cover\w*|contain\w*|discuss\w*|describe\w*|have|you"
+    r"|about|on|with|that|of|in|for|these|those|this|my|your|our|here|can|i|ask|know|please|summari[sz]e|overview|name"
+    r"|topics?|folders?|collection|index|library|knowledge base|overall|general)\b"
+    r"|有哪些|哪些|哪个|哪几[个份]|哪份|有没有|文档|文件夹?|资料|材料|文章|知识库|索引|关于|提到|涉及|这些|那些|这里|所有|全部"
+    r"|什么|内容|方面|主题|主要|大概|大致|分别|总共|一共|总结|概括|概述|列出|介绍|归纳|可以|知道|请问|帮我|[是的讲说写了里中找有都些我你能问一下份]",
+    re.IGNORECASE,
+)
+
+
+def subject_terms(question: str) -> set[str]:
+    """What the documents are to be about that `question` asks for; empty where it asks about all."""
+    return content_terms(_FRAME.sub(" ", question))
+
+
+def sources_about(terms: Set[str], hits: Sequence[Hit]) -> list[str]:
+    """The sources of `hits` whose name, headings or text have half of `terms` at least, best first."""
+    held = {
+        hit.chunk.source: len(terms & content_terms(f"{hit.chunk.source} {embedding_text(hit.chunk)}"))
+        for hit in reversed(hits)
+    }
+    best = dict.fromkeys(hit.chunk.source for hit in hits)
+    return [source for source in best if held[source] >= max(1, len(terms) / 2)]
+
+
 def overview(
-    store: Store, embedder: Embedder, question: str, where: Where | None = None
+    store: Store,
+    embedder: Embedder,
+    question: str,
+    where: Where | None = None,
+    only: Sequence[str] | None = None,
 ) -> tuple[int, list[Entry]]:
-    """How many sources `where` lets through, and the first MOST of them by name, each with its first passage."""
+    """How many sources `where` lets through, and the first MOST of them by name, each with its first passage.
+
+    `only`: of these alone, in their order.
+    """
     vector = embedder.embed_queries([question])[0]
     where = where or Where()
     sources = {
@@ -48,10 +82,12 @@ def overview(
         for name, document in sorted(store.documents().items())
         if fnmatchcase(name, where.source or "*") and document.type == (where.type or document.type)
     }
+    if only is not None:
+        sources = {name: sources[name] for name in only if name in sources}
     entries: list[Entry] = []
     for name, document in sources.items():
-        only = Where(_literal(name), pages=where.pages)
-        found = store.dense(vector, min(max(document.chunks, 1), _CHUNKS), only) if len(entries) < MOST else []
+        own = Where(literal(name), pages=where.pages)
+        found = store.dense(vector, min(max(document.chunks, 1), _CHUNKS), own) if len(entries) < MOST else []
         chunks = store.chunks([scored.id for scored in found])
         if chunks:
             order = sorted(range(len(chunks)), key=lambda i: chunks[i].position)
@@ -104,8 +140,3 @@ def _title(document: Document, chunk: Chunk) -> str:
 
 def _words(text: str) -> str:
     return " ".join(text.lstrip("# \t>*-").split())
-
-
-def _literal(source: str) -> str:
-    """A glob that matches `source` alone."""
-    return re.sub(r"([*?[])", r"[\1]", source)

@@ -3,4 +3,4 @@
 In: a statement or a question, and passages. Out: what supports it, what contradicts it, and how sure that is.
 """
 
-__all__ = ["confidence", "conflicts", "refusal", "support", "topic"]
+__all__ = ["confidence", "conflicts", "entailment", "ground", "reading", "refusal", "support", "topic"]

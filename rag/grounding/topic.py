@@ -36,7 +36,7 @@ def on_topic(evidence: Evidence) -> list[Passage]:
     held = [question.terms & content_terms(embedding_text(hit.chunk)) for hit in evidence.hits]
     weights = rarity(question.terms, held)
     spoken = {hit.chunk: sum(weights[t] for t in has) for hit, has in zip(evidence.hits, held, strict=True)}
-    least = ON_TOPIC * max((spoken.get(p.chunk, 0.0) for p in passages), default=0.0)
+    least = ON_TOPIC * max(spoken.values(), default=0.0)
     return [p for p in passages if spoken.get(p.chunk, 0.0) >= least or script(p.text) != question.script]
 
 

@@ -3,4 +3,16 @@
 In: a question, a store and an embedder. Out: `Hit`s, best first, and the passages cut from them.
 """
 
-__all__ = ["copies", "evidence", "fusion", "kinds", "passages", "question", "search", "split", "typos"]
+__all__ = [
+    "copies",
+    "evidence",
+    "fusion",
+    "gather",
+    "kinds",
+    "passages",
+    "question",
+    "scope",
+    "search",
+    "split",
+    "typos",
+]

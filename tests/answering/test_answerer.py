@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM, SmallScriptedLLM
 
 from rag import RAG
 from rag.answering._tuned import SURE
@@ -339,13 +339,13 @@ def test_where_only_orders_were_found_a_sure_model_is_not_believed(tmp_path: Pat
 
 
 def test_a_model_on_this_machine_reads_the_rules_before_the_first_question(answerer: Answerer) -> None:
-    local, remote = ScriptedLLM(id="local:test"), ScriptedLLM()
+    local, remote = SmallScriptedLLM(), ScriptedLLM()
     for llm in (local, remote):
         replace(answerer, llm=llm).get_ready("en")
     replace(answerer, llm=None).get_ready("en")
-    assert (local.limits, local.open, remote.prompts) == ([1], 0, [])
+    assert (local.limits, local.open, remote.prompts) == ([1, 1], 0, [])
     *_, answer = replace(answerer, llm=local).stream(QUESTION)
     assert isinstance(answer, Answer)
-    read, asked = local.prompts
+    _, read, asked = local.prompts
     assert asked.startswith(read[: read.rindex("Passages:")])
     assert "NONE" in read

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.scripted import ScriptedLLM
+from helpers.scripted import ScriptedLLM, SmallScriptedLLM
 
 from rag import RAG
 from rag.answering.translate import translate_claim, translate_question
@@ -69,16 +68,15 @@ def test_what_means_something_else_is_not_told() -> None:
     assert translate_claim("雨水", "en", ScriptedLLM(otherwise="a card"), HashedEmbedder()) == "雨水"
 
 
-def asked(question: str, script: Mapping[str, str], tmp_path: Path, name: str) -> tuple[Answer, ScriptedLLM]:
+def asked(question: str, llm: ScriptedLLM, tmp_path: Path) -> Answer:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "museum.txt").write_text(ENGLISH, encoding="utf-8")
-    llm = ScriptedLLM(script, id=name)
     with RAG.open(f"faiss:{tmp_path}/index", embedder=Alike(), llm="none", strictness=0.1) as rag:
         rag.ingest(folder)
         *_, answer = replace(rag.answerer, llm=llm).stream(question)
     assert isinstance(answer, Answer)
-    return answer, llm
+    return answer
 
 
 def test_a_small_model_is_asked_in_the_language_of_the_documents(tmp_path: Path) -> None:
@@ -86,20 +84,22 @@ def test_a_small_model_is_asked_in_the_language_of_the_documents(tmp_path: Path)
         "把每个问题翻译成英文": "Who was the director of the museum?",
         "Question: Who was the director of the museum?": "Henry Cole",
     }
-    answer, llm = asked("谁是博物馆的馆长？", script, tmp_path, "local:small")
-    assert answer.text == "Henry Cole [1] “The director of the museum was Henry Cole.”"
+    llm = SmallScriptedLLM(script)
+    answer = asked("谁是博物馆的馆长？", llm, tmp_path)
+    assert answer.text == "Henry Cole [1]"
     assert answer.short == "Henry Cole"
     assert len(llm.prompts) == 2
 
 
 def test_a_larger_model_reads_both(tmp_path: Path) -> None:
-    answer, llm = asked("谁是博物馆的馆长？", {"问题：谁是博物馆的馆长？": "Henry Cole"}, tmp_path, "openai:large")
+    llm = ScriptedLLM({"问题：谁是博物馆的馆长？": "Henry Cole"})
+    answer = asked("谁是博物馆的馆长？", llm, tmp_path)
     assert "Henry Cole" in answer.text
     assert len(llm.prompts) == 1
 
 
 def test_without_a_translation_the_question_is_asked_as_it_is(tmp_path: Path) -> None:
     script = {"把每个问题翻译成英文": "博物馆", "问题：谁是博物馆的馆长？": "无"}
-    answer, llm = asked("谁是博物馆的馆长？", script, tmp_path, "local:small")
-    assert answer.text == REFUSAL["zh"]
+    llm = SmallScriptedLLM(script)
+    assert asked("谁是博物馆的馆长？", llm, tmp_path).text == REFUSAL["zh"]
     assert len(llm.prompts) == 2

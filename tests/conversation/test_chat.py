@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from helpers.scripted import ScriptedLLM
@@ -10,6 +11,7 @@ from helpers.scripted import ScriptedLLM
 from rag import RAG
 from rag.conversation.chat import Chat, rewrite
 from rag.embedders.hashed import HashedEmbedder
+from rag.llms.profile import LARGE
 from rag.llms.prompts import render
 from rag.types import Answer
 
@@ -85,7 +87,7 @@ def test_a_new_conversation(chat: Chat, llm: ScriptedLLM) -> None:
 
 
 def test_the_oldest_turns_are_left_out(chat: Chat, llm: ScriptedLLM, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.conversation.chat.REMOTE_HISTORY", 40)
+    monkeypatch.setattr("rag.llms.profile.LARGE", replace(LARGE, history=40))
     for n in range(6):
         chat.ask(f"Number {n}: how long is the warranty of the Tern machine?")
     chat.ask(FOLLOW)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rag.grounding._tuned import DAY
 from rag.grounding.conflicts import find_conflict, newer_edition, resolve_conflict
+from rag.grounding.ground import Statement
+from rag.retrieval.passages import Passage
 from rag.text.numbers import find_figures
 from rag.types import Chunk, Document, Hit
 
@@ -93,8 +95,15 @@ def test_which_document_is_newer() -> None:
 def told(
     claim: str, cited: Chunk, documents: dict[str, Document], question: str = QUESTION
 ) -> list[tuple[str, str]]:
-    said = resolve_conflict(question, claim, cited, cited.start, cited.end, hits(OLD, NEW), lambda: documents)
-    return [(text, chunk.source) for text, chunk, _, _ in said]
+    return resolved(question, claim, cited, hits(OLD, NEW), documents)
+
+
+def resolved(
+    question: str, claim: str, cited: Chunk, found: list[Hit], documents: dict[str, Document]
+) -> list[tuple[str, str]]:
+    held = Statement(claim, (Passage(cited, cited.start, cited.end),))
+    said = resolve_conflict(question, held, found, lambda: documents)
+    return [(statement.text, statement.places[0].chunk.source) for statement in said]
 
 
 def test_both_are_cited_and_the_conflict_is_named() -> None:
@@ -116,19 +125,15 @@ def test_the_year_that_is_asked_for_decides() -> None:
     old = chunk("p-2022.md", "The limit in London is 130 pounds.")
     new = chunk("p-2025.md", "The limit in London is 175 pounds.")
     for cited in (old, new):
-        said = resolve_conflict(
-            "What was the limit in London in 2022?", cited.text, cited, 0, cited.end, hits(old, new), dict
-        )
-        assert [(text, c.source) for text, c, _, _ in said] == [
-            ("The limit in London is 130 pounds.", "p-2022.md")
-        ]
+        said = resolved("What was the limit in London in 2022?", cited.text, cited, hits(old, new), {})
+        assert said == [("The limit in London is 130 pounds.", "p-2022.md")]
 
 
 def test_the_conflict_is_named_in_the_language_of_the_question() -> None:
     old, new = chunk("a.md", "燕鸥的保修期为 24 个月。"), chunk("b.md", "燕鸥的保修期是 36 个月。")
-    said = resolve_conflict("燕鸥的保修期是多久？", "24 个月", old, 0, old.end, hits(old, new), dict)
-    assert [text for text, *_ in said] == ["24 个月", "文档之间有出入：b.md 写的是“36 个月”。"]
+    said = resolved("燕鸥的保修期是多久？", "24 个月", old, hits(old, new), {})
+    assert [text for text, _ in said] == ["24 个月", "文档之间有出入：b.md 写的是“36 个月”。"]
 
 
 def test_without_a_conflict_there_is_the_claim() -> None:
-    assert resolve_conflict("?", "x", OLD, 0, 3, hits(OLD), dict) == [("x", OLD, 0, 3)]
+    assert resolved("?", "x", OLD, hits(OLD), {}) == [("x", "a.txt")]

@@ -8,7 +8,9 @@ from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.refusal import is_refusal
 from rag.grounding.support import find_support
 from rag.grounding.topic import on_topic
+from rag.retrieval.gather import Asked, Evidence
 from rag.retrieval.passages import Passage
+from rag.retrieval.question import read_question
 from rag.types import Chunk, Hit
 
 HASHED = HashedEmbedder()
@@ -128,22 +130,25 @@ def test_what_the_question_offers_is_an_answer(claim: str, question: str, place:
 
 
 def test_a_chunk_about_its_neighbour_supports_nothing() -> None:
+    def about(question: str, shown: list[Passage], hits: list[Hit]) -> list[Passage]:
+        return on_topic(Evidence(Asked(read_question(question), question), tuple(hits), tuple(shown)))
+
     texts = ("The Tern 2 has a boiler.", "The Wren weighs 4 kg and has a boiler.", "燕鸥 2 重 9 千克。")
     shown = passages(*texts)
     hits = [Hit(i, 0.5, p.chunk) for i, p in enumerate(shown, start=1)]
-    assert on_topic("How heavy is the Tern 2?", shown, hits) == [shown[0], shown[2]]
-    assert on_topic("What has a boiler?", shown, hits) == shown
-    assert on_topic("Who was Ada?", shown, hits) == shown
-    assert on_topic("Who was Ada?", [], []) == []
-    assert on_topic("Does the Tern 3 have a boiler?", shown, hits) == [shown[2]]
-    assert on_topic("燕鸥 3 有多重？", shown, hits) == shown[:2]
-    assert on_topic("Does the Tern 1 have a boiler in 2024?", shown, hits) == [shown[2]]
+    assert about("How heavy is the Tern 2?", shown, hits) == [shown[0], shown[2]]
+    assert about("What has a boiler?", shown, hits) == shown
+    assert about("Who was Ada?", shown, hits) == shown
+    assert about("Who was Ada?", [], []) == []
+    assert about("Does the Tern 3 have a boiler?", shown, hits) == [shown[2]]
+    assert about("燕鸥 3 有多重？", shown, hits) == shown[:2]
+    assert about("Does the Tern 1 have a boiler in 2024?", shown, hits) == [shown[2]]
     many = passages("Tern 1, 2 and 3: a boiler.")
-    assert on_topic("Does the Tern 3 have a boiler?", many, [Hit(1, 0.5, many[0].chunk)]) == many
+    assert about("Does the Tern 3 have a boiler?", many, [Hit(1, 0.5, many[0].chunk)]) == many
     named = [Passage(Chunk("tern 2.pdf", "It has a boiler.", 0, 16), 0, 16)]
-    assert on_topic("Does the Tern 3 have a boiler?", named, [Hit(1, 0.5, named[0].chunk)]) == []
-    assert on_topic("Does the Tern 2 have a boiler?", named, [Hit(1, 0.5, named[0].chunk)]) == named
-    assert on_topic("What is the difference between the Tern 2 and the Wren?", shown, hits) == shown
+    assert about("Does the Tern 3 have a boiler?", named, [Hit(1, 0.5, named[0].chunk)]) == []
+    assert about("Does the Tern 2 have a boiler?", named, [Hit(1, 0.5, named[0].chunk)]) == named
+    assert about("What is the difference between the Tern 2 and the Wren?", shown, hits) == shown
 
 
 def test_yes_and_the_reason() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rag.llms import Piece
+from rag.llms.profile import SMALL
 from rag.text import split_terms
 from rag.types import Message, Usage
 
@@ -59,3 +60,9 @@ class ScriptedLLM:
 
     def close(self) -> None:
         self.closed = True
+
+
+class SmallScriptedLLM(ScriptedLLM):
+    """One that can read as little as a small model on this machine."""
+
+    profile = SMALL
