@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -16,7 +16,8 @@ from ingest.loaders.layout.compose import compose
 from ingest.loaders.layout.order import lines_of
 from ingest.loaders.layout.words import Line
 from ingest.loaders.layout.wrapping import ENDS, between
-from ingest.loaders.pdfium import Sheet, read_sheet
+from ingest.loaders.ocr import can_ocr, read_drawn
+from ingest.loaders.pdfium import Sheet, has_picture, is_garbage, read_sheet
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 
@@ -45,20 +46,26 @@ class Laid:
     heads: dict[tuple[str, int], Line] = field(default_factory=dict)
 
 
-def read(path: Path) -> Iterator[Page]:
+def read(path: Path, ocr: bool = True) -> Iterator[Page]:
     """The pages that have text, numbered from 1; those without are left out.
 
     A file that opens only with a password: `Skip("encrypted")`; no text anywhere (a scan):
     `Skip("no text layer")`. A page that cannot be read is logged as a warning and the others are kept,
-    unless it is every page with text: then `LoadError`.
+    unless it is every page with text: then `LoadError`. With `ocr`, pages without text, or whose text is none
+    (letters without a meaning), are drawn and read by OCR where that is installed.
     """
     document = _open(path)
     try:
         broken: list[int] = []
         found = 0
-        for page in _pages(_without_heads(_sheets(document, broken)), _title(document)):
+        read_by_ocr: list[int] = []
+        for page in _pages(
+            _without_heads(_sheets(document, broken)), _title(document), _Scans(document, ocr, read_by_ocr)
+        ):
             found += 1
             yield page
+        if read_by_ocr:
+            logger.warning("pages read by OCR: %s", _ranges(read_by_ocr))
         if broken and not found:
             raise LoadError(f"no page can be read: {len(broken)} of {len(document)} are broken")
         if not found:
@@ -142,7 +149,44 @@ def _cleared(window: deque[Laid], seen: deque[set[tuple[str, int]]]) -> Laid:
     return page
 
 
-def _pages(pages: Iterable[Laid], title: str) -> Iterator[Page]:
+@dataclass(slots=True)
+class _Scans:
+    """Reads pages that have no text of their own by OCR; `done` are the numbers of those that gave some."""
+
+    document: pdfium.PdfDocument
+    wanted: bool
+    done: list[int]
+    garbage: list[int] = field(default_factory=list)
+
+    def page(self, sheet: Sheet) -> Page | None:
+        """The page as OCR reads it, None where it has text of its own, or none at all."""
+        doubtful = is_garbage(sheet)
+        if not doubtful and (sheet.words or sheet.flat or sheet.notes):
+            return None
+        if self.wanted and can_ocr() and (doubtful or has_picture(self.document, sheet.number)):
+            if made := read_drawn(self.document, sheet.number):
+                self.done.append(sheet.number)
+                return made
+        if doubtful:
+            self.garbage.append(sheet.number)
+            sheet.words, sheet.flat = [], ""
+            logger.warning(
+                "page %d: its letters have no meaning (a font without a map), it is left out", sheet.number
+            )
+        return None
+
+
+def _ranges(numbers: list[int]) -> str:
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts)
+
+
+def _pages(pages: Iterable[Laid], title: str, scans: _Scans) -> Iterator[Page]:
     """The text of each page; a sentence that goes on over the page's end stands on the page where it ends."""
     sizes: Counter[float] = Counter()
     carried: list[Line] = []
@@ -151,6 +195,13 @@ def _pages(pages: Iterable[Laid], title: str) -> Iterator[Page]:
     first = True
     for page in _chain(pages):
         if waiting is not None:
+            scanned = scans.page(waiting.sheet)
+            if scanned:
+                yield replace(scanned, title=title if first else "")
+                first, carried, waiting = False, [], page
+                continue
+            if not waiting.sheet.words:
+                waiting.lines = []
             over = _unfinished(waiting, page) if page else []
             if made := _page(waiting, carried, over, sizes, path):
                 text, path = made

@@ -1,0 +1,135 @@
+"""Text of pictures and scanned pages by OCR (RapidOCR, whose wheel holds the models), with the place of each word."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest.loaders.layout.compose import compose
+from ingest.loaders.layout.order import lines_of
+from ingest.loaders.layout.words import Word
+from rag.errors import LoadError, Skip
+from rag.types import Page
+
+logger = logging.getLogger(__name__)
+
+DPI = 200
+"""At which pages are drawn for OCR."""
+SURE = 0.5
+"""Lines below this confidence are left out and counted."""
+MOST_PIXELS = 60_000_000
+LONGEST_SIDE = 4_000
+"""Larger pictures are made smaller first: letters stay tall enough, memory and time stay bounded."""
+MOST_FRAMES = 500
+NEEDED = "no text layer: install ragstone[ocr] to have it read by OCR"
+
+
+def can_ocr() -> bool:
+    """Is the extra `ocr` installed?"""
+    return find_spec("rapidocr") is not None
+
+
+def read(path: Path) -> Iterator[Page]:
+    """A page for each picture in the file (a TIFF may hold several). Raises `Skip` without OCR, or without text."""
+    if not can_ocr():
+        raise Skip(NEEDED)
+    from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    found = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path) as image:
+                for number, frame in enumerate(ImageSequence.Iterator(image), 1):
+                    if number > MOST_FRAMES:
+                        break
+                    picture = np.asarray(ImageOps.exif_transpose(frame.convert("RGB")))
+                    if page := page_of(picture, number, 1.0):
+                        found += 1
+                        yield page
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise Skip(f"too large: more than {MOST_PIXELS // 1_000_000} million pixels") from error
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+            raise LoadError(f"not a readable picture: {error}") from error
+    if not found:
+        raise Skip("no text in the picture")
+
+
+def page_of(picture: Any, number: int, scale: float) -> Page | None:
+    """The text of a picture (height, width, RGB); `scale` is points for a pixel. None where there is none."""
+    words, sure, dropped = _words(picture)
+    if not words:
+        return None
+    for word in words:
+        word.x0, word.y0, word.x1, word.y1 = (each * scale for each in (word.x0, word.y0, word.x1, word.y1))
+    lines = lines_of(words, picture.shape[1] * scale)
+    for line in lines:
+        line.page = number
+    text, _, place = compose(lines)
+    logger.info("page %d read by OCR: confidence %.2f, %d lines left out", number, sure, dropped)
+    return Page(text, number, place=place) if text.strip() else None
+
+
+def _words(picture: Any) -> tuple[list[Word], float, int]:
+    """The words, how sure of them the reader is on the mean, and how many lines it was not sure of."""
+    height, width = picture.shape[:2]
+    step = max(1.0, max(height, width) / LONGEST_SIDE)
+    if step > 1:
+        from PIL import Image
+
+        picture = np.asarray(Image.fromarray(picture).resize((int(width / step), int(height / step))))
+    result = _engine()(picture[:, :, ::-1])
+    if result.boxes is None or not len(result.boxes):
+        return [], 0.0, 0
+    rows = [
+        (np.asarray(box) * step, text, float(score))
+        for box, text, score in zip(result.boxes, result.txts, result.scores, strict=True)
+    ]
+    kept = [row for row in rows if row[2] >= SURE and row[1].strip()]
+    words = [word for box, text, _ in kept for word in _placed(box, text)]
+    return words, float(np.mean([row[2] for row in kept])) if kept else 0.0, len(rows) - len(kept)
+
+
+def _placed(box: Any, text: str) -> Iterator[Word]:
+    """The words of a line, each where its letters must be: Han letters are twice as wide."""
+    x0, y0, x1, y1 = box[:, 0].min(), box[:, 1].min(), box[:, 0].max(), box[:, 1].max()
+    widths = [2.0 if char > "\u2e80" else 1.0 for char in text]
+    unit = (x1 - x0) / max(sum(widths), 1.0)
+    at, start = float(x0), 0
+    for word in text.split():
+        begin = text.index(word, start)
+        left = at + unit * sum(widths[start:begin])
+        right = left + unit * sum(widths[begin : begin + len(word)])
+        yield Word(word, float(left), float(y0), float(right), float(y1))
+        at, start = right, begin + len(word)
+
+
+@cache
+def _engine() -> Any:
+    """The reader; its models lie in its wheel, so nothing is fetched."""
+    from rapidocr import RapidOCR
+
+    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+    return RapidOCR(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 2})
+
+
+def read_drawn(document: Any, number: int) -> Page | None:
+    """A page of a PDF, drawn and read by OCR."""
+    page = document[number - 1]
+    try:
+        width, height = page.get_size()
+        scale = min(DPI / 72, LONGEST_SIDE / max(width, height, 1.0))
+        if width * height * scale * scale > MOST_PIXELS:
+            return None
+        picture = page.render(scale=scale, rev_byteorder=True).to_numpy()[:, :, :3]
+    finally:
+        page.close()
+    return page_of(np.ascontiguousarray(picture), number, 1 / scale)
