@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rag.errors import LoadError, Skip
@@ -45,6 +45,10 @@ TYPES = {
 logger = logging.getLogger(__name__)
 
 MB = 1 << 20
+LARGEST, ENTRIES, DEEPEST = 200 * MB, 20_000, 3
+"""Of what lies in archives and mails: bytes unpacked, files, and how many files in one another."""
+MOST_LABEL = 300
+"""Characters of a record's name: subjects, sheets and paths in archives are text of others."""
 # One for one, so that offsets stay: what SQLite, JSON or a terminal cannot carry, and the tag characters
 # (U+E0000…), which no reader sees but a language model does.
 UNSAFE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\U000e0000-\U000e007f]")
@@ -55,8 +59,8 @@ class LoadOptions:
     """What is read of a file, and how much of it may cost.
 
     `csv_text` names the columns of a table that are read (all when empty). `max_seconds` is the longest
-    wait for a next page: see `ingest.reader_pool`. `max_memory` is bytes of address space of a reader process. `ocr`:
-    whether pictures, and pages without text, are read by OCR where that is installed.
+    wait for a next page: see `ingest.reader_pool`. `max_memory` is bytes of address space of a reader process.
+    `ocr`: whether pictures, and pages without text, are read by OCR where that is installed.
     """
 
     csv_text: tuple[str, ...] = ()
@@ -68,6 +72,30 @@ class LoadOptions:
     ocr: bool = True
 
 
+@dataclass(slots=True)
+class Inside:
+    """How deep a file lies in others (archives, attachments), and what they may still unpack: bytes and files.
+
+    All files below one on disk share `left`: archives in archives together unpack to no more than one may.
+    """
+
+    depth: int = 0
+    left: list[int] = field(default_factory=lambda: [LARGEST, ENTRIES])
+
+    def take(self, size: int) -> None:
+        """Count a file of `size` bytes; raises `Skip` where it is too much."""
+        self.left[0] -= size
+        self.left[1] -= 1
+        if min(self.left) < 0:
+            raise Skip(f"too large: unpacks to more than {LARGEST // MB} MB or {ENTRIES} files")
+
+    def deeper(self) -> Inside:
+        """For the files in this one; raises `Skip` where that is too deep."""
+        if self.depth >= DEEPEST:
+            raise Skip(f"more than {DEEPEST} files inside one another")
+        return Inside(self.depth + 1, self.left)
+
+
 def file_type(path: Path) -> str:
     """The format of a file by its suffix, as `TYPES` names it (pdf, markdown, sheet …); else `Skip`."""
     suffix = path.suffix.lower()
@@ -76,8 +104,8 @@ def file_type(path: Path) -> str:
     return TYPES[suffix]
 
 
-def load(path: Path, options: LoadOptions | None = None, depth: int = 0) -> Iterator[Page]:
-    """The pages of a file that hold text, in order. `depth` counts the files that this one lies in.
+def load(path: Path, options: LoadOptions | None = None, inside: Inside | None = None) -> Iterator[Page]:
+    """The pages of a file that hold text, in order. `inside` says what is left for a file within another one.
 
     Raises `Skip` (unsupported, empty, binary, encrypted, no text layer, too large) or `LoadError`, while
     iterating too. Reads in this process, without limits of time: `ingest.reader_pool` adds those.
@@ -86,7 +114,7 @@ def load(path: Path, options: LoadOptions | None = None, depth: int = 0) -> Iter
     kind = file_type(path)
     try:
         _check_file(path, options)
-        yield from _within(_read(kind, path, options, depth), options)
+        yield from _within(_read(kind, path, options, inside or Inside()), options)
     except OSError as error:
         raise LoadError(f"cannot be read: {error.strerror or error}") from error
     except (LoadError, MemoryError):
@@ -101,7 +129,7 @@ def one_line(error: BaseException) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
-def _read(kind: str, path: Path, options: LoadOptions, depth: int) -> Iterable[Page]:  # noqa: PLR0911, PLR0912
+def _read(kind: str, path: Path, options: LoadOptions, inside: Inside) -> Iterable[Page]:  # noqa: PLR0911, PLR0912
     match kind:
         case "markdown":
             from ingest.loaders import markdown
@@ -154,11 +182,11 @@ def _read(kind: str, path: Path, options: LoadOptions, depth: int) -> Iterable[P
         case "mail":
             from ingest.loaders import mail
 
-            return mail.read(path, _attachments(options, depth))
+            return mail.read(path, _attachments(options, inside))
         case "archive":
             from ingest.loaders import archive
 
-            return archive.read(path, _deeper(options, depth))
+            return archive.read(path, inside, lambda member: load(member, options, inside.deeper()))
         case "image":
             if not options.ocr:
                 raise Skip("a picture, and OCR is off")
@@ -171,24 +199,14 @@ def _read(kind: str, path: Path, options: LoadOptions, depth: int) -> Iterable[P
             return text.read(path)
 
 
-def _deeper(options: LoadOptions, depth: int) -> Callable[[Path], Iterator[Page]]:
-    """`load` for a file inside another one."""
-    from ingest.loaders.archive import DEEPEST
-
-    if depth >= DEEPEST:
-        raise Skip(f"more than {DEEPEST} files inside one another")
-    return lambda path: load(path, options, depth + 1)
-
-
-def _attachments(options: LoadOptions, depth: int) -> Callable[[str, bytes], Iterator[Page]]:
+def _attachments(options: LoadOptions, inside: Inside) -> Callable[[str, bytes], Iterator[Page]]:
     """What reads a mail's attachments; those that cannot be read are logged."""
-    from ingest.loaders.archive import DEEPEST, within
+    from ingest.loaders.archive import within
 
     def read(name: str, data: bytes) -> Iterator[Page]:
         try:
-            if depth >= DEEPEST:
-                raise Skip(f"more than {DEEPEST} files inside one another")
-            yield from within(name, data, lambda path: load(path, options, depth + 1))
+            inside.take(len(data))
+            yield from within(name, data, lambda path: load(path, options, inside.deeper()))
         except LoadError as error:
             logger.warning("an attachment was not read: %s (%s)", name, error)
 
@@ -224,7 +242,8 @@ def _within(pages: Iterable[Page], options: LoadOptions) -> Iterator[Page]:
 
 def _clean(page: Page) -> Page:
     headings = tuple(Heading(h.offset, h.level, _safe(h.title)) for h in page.headings)
-    return replace(page, text=_safe(page.text), headings=headings, title=_safe(page.title))
+    label = page.label and " ".join(_safe(page.label).split())[:MOST_LABEL]
+    return replace(page, text=_safe(page.text), headings=headings, title=_safe(page.title), label=label)
 
 
 def _safe(text: str) -> str:

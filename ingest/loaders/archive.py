@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import logging
+import lzma
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from ingest.loaders.package import ENTRIES, LARGEST, check_size
+from ingest.loaders.package import check_size
 from rag.errors import LoadError, Skip
 from rag.types import Page
+
+if TYPE_CHECKING:
+    from ingest.loaders import Inside
 
 logger = logging.getLogger(__name__)
 
 Load = Callable[[Path], Iterator[Page]]
-DEEPEST = 3
-"""Archives in archives, and attachments of attachments."""
+PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
-def read(path: Path, load: Load) -> Iterator[Page]:
-    """The pages of the files in an archive, in order of their names; what cannot be read is logged and left out."""
+def read(path: Path, inside: Inside, load: Load) -> Iterator[Page]:
+    """The pages of the files in an archive, in order of their names; what cannot be read is logged and left out.
+
+    `inside` counts what is unpacked: its `Skip` ends the reading.
+    """
     found, problems = 0, []
-    for name, data in _files(path):
+    for name, data in _files(path, inside):
         try:
             for page in within(name, data, load):
                 found += 1
                 yield page
         except LoadError as error:
-            problems.append(f"{name} ({error})")
+            problems.append(f"{shown(name)} ({error})")
     if not found:
         raise Skip(f"nothing in it can be read: {'; '.join(problems[:3]) or 'it is empty'}")
     if problems:
@@ -40,7 +50,10 @@ def read(path: Path, load: Load) -> Iterator[Page]:
 
 def within(name: str, data: bytes, load: Load) -> Iterator[Page]:
     """The pages of a file inside another one. Its name is shown, and never used as a path."""
+    from ingest.loaders import file_type
+
     suffix = PurePosixPath(name).suffix.lower()
+    file_type(Path(f"inside{suffix}"))  # raises Skip for what needs no writing
     with tempfile.TemporaryDirectory(prefix="ragstone-") as folder:
         path = Path(folder) / f"inside{suffix if suffix[1:].isalnum() else ''}"
         path.write_bytes(data)
@@ -55,16 +68,29 @@ def shown(name: str) -> str:
     return "/".join("".join(char if char.isprintable() else "?" for char in part) for part in parts)[:200] or "?"
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+def _files(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
     if zipfile.is_zipfile(path):
-        yield from _zipped(path)
+        yield from _zipped(path, inside)
     elif tarfile.is_tarfile(path):
-        yield from _tarred(path)
+        yield from _tarred(path, inside)
+    elif path.suffix.lower() in PACKED:
+        yield path.stem, _unpacked(path, inside)
     else:
         raise LoadError("not a readable archive")
 
 
-def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
+def _unpacked(path: Path, inside: Inside) -> bytes:
+    """The one file that was packed without an archive around it (`report.csv.gz`)."""
+    try:
+        with PACKED[path.suffix.lower()](path) as file:
+            data = bytes(file.read(max(0, inside.left[0]) + 1))
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise LoadError(f"not a readable archive: {error}") from error
+    inside.take(len(data))
+    return data
+
+
+def _zipped(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         check_size(sum(entry.file_size for entry in entries), len(entries), path.stat().st_size)
@@ -76,6 +102,7 @@ def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
             name = entry.filename
             if not entry.flag_bits & 0x800:  # not marked as UTF-8: often GBK, which zipfile reads as CP437
                 name = _guessed(name)
+            inside.take(entry.file_size)  # zipfile reads no more than that, whatever is packed
             yield name, archive.read(entry)
 
 
@@ -89,18 +116,13 @@ def _guessed(name: str) -> str:
             return name
 
 
-def _tarred(path: Path) -> Iterator[tuple[str, bytes]]:
-    total = 0
+def _tarred(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path) as archive:
-        for count, entry in enumerate(archive):
-            total += entry.size
-            if total > LARGEST or count >= ENTRIES:
-                raise Skip(f"too large: more than {LARGEST >> 20} MB or {ENTRIES} files inside")
+        for entry in archive:
+            inside.take(entry.size)  # before it is passed over: that unpacks it
             if entry.isfile() and not _is_hidden(entry.name) and (file := archive.extractfile(entry)):
                 yield entry.name, file.read(entry.size)
 
 
 def _is_hidden(name: str) -> bool:
-    return any(
-        part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts if part not in (".", "..")
-    )
+    return any(part.startswith(".") or part == "__MACOSX" for part in shown(name).split("/"))

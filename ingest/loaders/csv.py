@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from rag.types import Page
 
 DELIMITERS = ",\t;|"
 LONGEST_FIELD = 2**31 - 1  # what a C long holds everywhere
-MOST_LINES = 500
+MOST_LINES = 10_000
 """Lines of one record; a quotation mark that is not closed by then was none."""
 
 
@@ -54,24 +55,30 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
     field = rf'(?:"(?:[^"]|"")*"|(?:[^"{sign}\n][^{sign}\n]*)?)'
     record = re.compile(rf"{field}(?:{sign}{field})*")
     lines = iter(text.split("\n"))
-    ahead: list[str] = []
-    while (line := ahead.pop(0) if ahead else next(lines, None)) is not None:
+    ahead: deque[str] = deque()
+    while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
         if '"' not in line:
             yield line.split(delimiter) if line else []
             continue
-        whole, taken = line, 0
-        while whole.count('"') % 2 and taken < MOST_LINES:
-            if taken == len(ahead):
-                if (following := next(lines, None)) is None:
-                    break
-                ahead.append(following)
-            whole += "\n" + ahead[taken]
-            taken += 1
-        if record.fullmatch(whole):
-            del ahead[:taken]
-            yield next(csv.reader([whole], delimiter=delimiter))
+        whole, is_open = [line], line.count('"') % 2
+        for following in chain(list(ahead), _kept(lines, ahead)) if is_open else ():
+            whole.append(following)
+            if following.count('"') % 2 or len(whole) > MOST_LINES:
+                break
+        joined = "\n".join(whole)
+        if record.fullmatch(joined):
+            for _ in whole[1:]:
+                ahead.popleft()
+            yield next(csv.reader([joined], delimiter=delimiter))
         else:
             yield line.split(delimiter)
+
+
+def _kept(lines: Iterator[str], ahead: deque[str]) -> Iterator[str]:
+    """Further lines, kept in `ahead` as well."""
+    for line in lines:
+        ahead.append(line)
+        yield line
 
 
 def _chosen(columns: Sequence[str], names: Sequence[str]) -> list[int] | None:

@@ -21,7 +21,8 @@ Inner = Callable[[str, bytes], Iterator[Page]]
 
 MOST_MESSAGES = 100_000
 _QUOTED = re.compile(
-    r"(?m)(?:^(?:On .{5,120} wrote:|Am .{5,120} schrieb.*:|在.{5,120}写道[:：]|.{2,60}于.{5,80}写道[:：])\s*\n)?(?:^>.*\n?){3,}"
+    r"(?m)(?:^(?:On .{5,120} wrote:|Am .{5,120} schrieb.*:|在.{5,120}写道[:：]|.{2,60}于.{5,80}写道[:：])\s*\n)?"
+    r"(?:^>.*\n?){3,}"
 )
 
 
@@ -31,14 +32,21 @@ def read(path: Path, inner: Inner) -> Iterator[Page]:
     if suffix == ".msg":
         yield from _outlook(path, inner)
     elif suffix == ".mbox":
-        box = mailbox.mbox(path, create=False)
+        yield from _mailbox(path, inner)
+    else:
+        yield from _message(email.message_from_bytes(path.read_bytes(), policy=email.policy.default), inner)
+
+
+def _mailbox(path: Path, inner: Inner) -> Iterator[Page]:
+    box = mailbox.mbox(path, create=False)
+    try:
         for number, key in enumerate(box.iterkeys()):
             if number >= MOST_MESSAGES:
                 logger.warning("only the first %d messages were read", MOST_MESSAGES)
                 return
             yield from _message(email.message_from_bytes(box.get_bytes(key), policy=email.policy.default), inner)
-    else:
-        yield from _message(email.message_from_bytes(path.read_bytes(), policy=email.policy.default), inner)
+    finally:
+        box.close()
 
 
 def _message(message: Any, inner: Inner) -> Iterator[Page]:

@@ -1,4 +1,4 @@
-"""Text of pictures and scanned pages by OCR (RapidOCR, whose wheel holds the models), with the place of each word."""
+"""Text of pictures and scanned pages by OCR (RapidOCR, whose wheel holds the models), each word with its place."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def can_ocr() -> bool:
 
 
 def read(path: Path) -> Iterator[Page]:
-    """A page for each picture in the file (a TIFF may hold several). Raises `Skip` without OCR, or without text."""
+    """A page for each picture in the file (a TIFF may hold several). Raises `Skip` without OCR or text."""
     if not can_ocr():
         raise Skip(NEEDED)
     from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError

@@ -163,10 +163,10 @@ class _Scans:
         doubtful = is_garbage(sheet)
         if not doubtful and (sheet.words or sheet.flat or sheet.notes):
             return None
-        if self.wanted and can_ocr() and (doubtful or has_picture(self.document, sheet.number)):
-            if made := read_drawn(self.document, sheet.number):
-                self.done.append(sheet.number)
-                return made
+        worth = self.wanted and can_ocr() and (doubtful or has_picture(self.document, sheet.number))
+        if worth and (made := read_drawn(self.document, sheet.number)):
+            self.done.append(sheet.number)
+            return made
         if doubtful:
             self.garbage.append(sheet.number)
             sheet.words, sheet.flat = [], ""

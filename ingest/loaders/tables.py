@@ -11,7 +11,7 @@ _YEAR = re.compile(r"(19|20)\d\d")
 
 
 def find_header(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """The rows ``[first, end)`` that name the columns; ``(n, n)`` where row `n` is the first of a table without names.
+    """The rows ``[first, end)`` that name the columns; ``(n, n)`` where row `n` is the first and none names them.
 
     A header has most of the table's columns and no number in it, years aside; lines above it are titles.
     """
