@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,38 +65,65 @@ def read(path: Path) -> Iterator[Page]:
 
 
 def page_of(picture: Any, number: int, scale: float) -> Page | None:
-    """The text of a picture (height, width, RGB); `scale` is points for a pixel. None where there is none."""
-    words, sure, dropped = _words(picture)
-    if not words:
+    """The text of a picture (height, width, RGB); `scale` is points for a pixel. None where there is none.
+
+    A page that lies on its side or on its head is read as well, without the place of its words.
+    """
+    rows, turns = _rows(picture)
+    kept = [row for row in rows if row.sure >= SURE]
+    if not kept:
         return None
-    for word in words:
-        word.x0, word.y0, word.x1, word.y1 = (each * scale for each in (word.x0, word.y0, word.x1, word.y1))
-    lines = lines_of(words, picture.shape[1] * scale)
+    width = picture.shape[turns % 2 == 0] * scale
+    lines = lines_of([word for row in kept for word in _placed(row.box * scale, row.text)], width)
     for line in lines:
         line.page = number
     text, _, place = compose(lines)
-    logger.info("page %d read by OCR: confidence %.2f, %d lines left out", number, sure, dropped)
-    return Page(text, number, place=place) if text.strip() else None
+    sure = sum(row.sure for row in kept) / len(kept)
+    logger.info("page %d read by OCR: confidence %.2f, %d lines left out", number, sure, len(rows) - len(kept))
+    return Page(text, number, place="" if turns else place, ocr=sure) if text.strip() else None
 
 
-def _words(picture: Any) -> tuple[list[Word], float, int]:
-    """The words, how sure of them the reader is on the mean, and how many lines it was not sure of."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line as OCR sees it: `box` are its corners ``(4, 2)``, in pixels, x first."""
+
+    box: Any
+    text: str
+    sure: float
+
+
+def _rows(picture: Any) -> tuple[list[_Row], int]:
+    """The lines as they stand when the page is upright, and how many quarter turns to the left that takes."""
     height, width = picture.shape[:2]
     step = max(1.0, max(height, width) / LONGEST_SIDE)
     if step > 1:
         from PIL import Image
 
         picture = np.asarray(Image.fromarray(picture).resize((int(width / step), int(height / step))))
-    result = _engine()(picture[:, :, ::-1])
+    reader = _reader()
+    result = reader(picture[:, :, ::-1])
     if result.boxes is None or not len(result.boxes):
-        return [], 0.0, 0
-    rows = [
-        (np.asarray(box) * step, text, float(score))
-        for box, text, score in zip(result.boxes, result.txts, result.scores, strict=True)
-    ]
-    kept = [row for row in rows if row[2] >= SURE and row[1].strip()]
-    words = [word for box, text, _ in kept for word in _placed(box, text)]
-    return words, float(np.mean([row[2] for row in kept])) if kept else 0.0, len(rows) - len(kept)
+        return [], 0
+    found = zip(result.boxes, result.txts, result.scores, strict=True)
+    rows = [_Row(np.asarray(box) * step, text, float(sure)) for box, text, sure in found if text.strip()]
+    turns = _turns(rows, reader.flipped)
+    return [_Row(_turned(row.box, turns, width, height), row.text, row.sure) for row in rows], turns
+
+
+def _turns(rows: Sequence[_Row], flipped: float) -> int:
+    """Most lines upright on their sides, and read well: so lies the page; `flipped` is the share on its head."""
+    long = [row for row in rows if len(row.text) > 3 and row.sure > 0.8]
+    tall = [row for row in long if np.ptp(row.box[:, 1]) > 1.5 * np.ptp(row.box[:, 0])]
+    if long and len(tall) > 0.7 * len(long):
+        return 3 if flipped > 0.5 else 1
+    return 2 if long and flipped > 0.7 else 0
+
+
+def _turned(box: Any, turns: int, width: int, height: int) -> Any:
+    """Corners in a picture of ``width × height`` after quarter turns to the left."""
+    x, y = box[:, 0], box[:, 1]
+    x, y = ((x, y), (y, width - x), (width - x, height - y), (height - y, x))[turns]
+    return np.stack([x, y], 1)
 
 
 def _placed(box: Any, text: str) -> Iterator[Word]:
@@ -113,12 +141,21 @@ def _placed(box: Any, text: str) -> Iterator[Word]:
 
 
 @cache
-def _engine() -> Any:
-    """The reader; its models lie in its wheel, so nothing is fetched."""
+def _reader() -> Any:
+    """The reader; its models lie in its wheel, so nothing is fetched. `flipped`: lines on their head, of all."""
     from rapidocr import RapidOCR
 
+    class Reader(RapidOCR):  # type: ignore[misc]
+        flipped = 0.0
+
+        def cls_and_rotate(self, pictures: Any) -> Any:
+            upright, result = super().cls_and_rotate(pictures)
+            labels = [label for label, _ in result.cls_res or ()]
+            self.flipped = labels.count("180") / max(1, len(labels))
+            return upright, result
+
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-    return RapidOCR(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 2})
+    return Reader(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 2})
 
 
 def read_drawn(document: Any, number: int) -> Page | None:

@@ -16,7 +16,7 @@ from ingest.loaders.layout.compose import compose
 from ingest.loaders.layout.order import lines_of
 from ingest.loaders.layout.words import Line
 from ingest.loaders.layout.wrapping import ENDS, between
-from ingest.loaders.ocr import can_ocr, read_drawn
+from ingest.loaders.ocr import NEEDED, can_ocr, read_drawn
 from ingest.loaders.pdfium import Sheet, has_picture, is_garbage, read_sheet
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
@@ -58,18 +58,15 @@ def read(path: Path, ocr: bool = True) -> Iterator[Page]:
     try:
         broken: list[int] = []
         found = 0
-        read_by_ocr: list[int] = []
-        for page in _pages(
-            _without_heads(_sheets(document, broken)), _title(document), _Scans(document, ocr, read_by_ocr)
-        ):
+        scans = _Scans(document, ocr)
+        for page in _pages(_without_heads(_sheets(document, broken)), _title(document), scans):
             found += 1
             yield page
-        if read_by_ocr:
-            logger.warning("pages read by OCR: %s", _ranges(read_by_ocr))
         if broken and not found:
             raise LoadError(f"no page can be read: {len(broken)} of {len(document)} are broken")
         if not found:
-            raise Skip("no text layer")
+            raise Skip(scans.nothing())
+        scans.warn()
         if broken:
             logger.warning("pages that cannot be read: %s", ", ".join(map(str, broken)))
     finally:
@@ -151,29 +148,40 @@ def _cleared(window: deque[Laid], seen: deque[set[tuple[str, int]]]) -> Laid:
 
 @dataclass(slots=True)
 class _Scans:
-    """Reads pages that have no text of their own by OCR; `done` are the numbers of those that gave some."""
+    """Reads pages that have no text of their own by OCR, and knows which of them gave none."""
 
     document: pdfium.PdfDocument
     wanted: bool
-    done: list[int]
     garbage: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
 
     def page(self, sheet: Sheet) -> Page | None:
         """The page as OCR reads it, None where it has text of its own, or none at all."""
         doubtful = is_garbage(sheet)
         if not doubtful and (sheet.words or sheet.flat or sheet.notes):
             return None
-        worth = self.wanted and can_ocr() and (doubtful or has_picture(self.document, sheet.number))
-        if worth and (made := read_drawn(self.document, sheet.number)):
-            self.done.append(sheet.number)
+        drawn = doubtful or has_picture(self.document, sheet.number)
+        if drawn and self.wanted and can_ocr() and (made := read_drawn(self.document, sheet.number)):
             return made
         if doubtful:
             self.garbage.append(sheet.number)
             sheet.words, sheet.flat = [], ""
-            logger.warning(
-                "page %d: its letters have no meaning (a font without a map), it is left out", sheet.number
-            )
+        elif drawn:
+            self.unread.append(sheet.number)
         return None
+
+    def nothing(self) -> str:
+        """Why no page gave text."""
+        if self.garbage:
+            return "no readable text: its letters have no meaning (a font without a map)"
+        return NEEDED if self.unread and self.wanted and not can_ocr() else "no text layer"
+
+    def warn(self) -> None:
+        """Say which pages gave no text, where others did."""
+        if self.garbage:
+            logger.warning("pages whose letters have no meaning were left out: %s", _ranges(self.garbage))
+        if self.unread:
+            logger.warning("pages that are pictures without text were left out: %s", _ranges(self.unread))
 
 
 def _ranges(numbers: list[int]) -> str:
