@@ -58,7 +58,8 @@ def _message(message: Any, inner: Inner) -> Iterator[Page]:
             text = _from_html(text.encode("utf-8", "replace"))
     heads = {name: " ".join(str(message[name] or "").split()) for name in ("Subject", "From", "To", "Cc", "Date")}
     yield _page(heads, text)
-    for part in message.iter_attachments() if isinstance(message, EmailMessage) else ():
+    parts: Iterator[Any] = message.iter_attachments() if isinstance(message, EmailMessage) else iter(())
+    for part in parts:
         name = part.get_filename() or ("message.eml" if part.get_content_type() == "message/rfc822" else "")
         if part.get_content_type() == "message/rfc822":
             data = part.get_payload(0).as_bytes()
@@ -68,7 +69,7 @@ def _message(message: Any, inner: Inner) -> Iterator[Page]:
             yield from inner(name, data)
 
 
-def _content(part: EmailMessage) -> str:
+def _content(part: Any) -> str:
     try:
         return str(part.get_content())
     except (LookupError, UnicodeError, KeyError, ValueError):

@@ -145,7 +145,7 @@ def _reader() -> Any:
     """The reader; its models lie in its wheel, so nothing is fetched. `flipped`: lines on their head, of all."""
     from rapidocr import RapidOCR
 
-    class Reader(RapidOCR):  # type: ignore[misc]
+    class Reader(RapidOCR):
         flipped = 0.0
 
         def cls_and_rotate(self, pictures: Any) -> Any:

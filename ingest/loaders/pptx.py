@@ -35,7 +35,8 @@ def read(path: Path) -> Iterator[Page]:
 
 def _page(package: Package, target: str, number: int, title: str) -> Page:
     root, related = package.xml(target), package.relations(target)
-    headings, parts = [], []
+    headings: list[Heading] = []
+    parts: list[str] = []
     for shape in root.iter(f"{_P}sp", f"{_P}graphicFrame", f"{_P}pic"):
         kind = _placeholder(shape)
         if kind in _SMALL:
