@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 )
 @click.option("--chunk-tokens", type=int, help=say("The most tokens of a chunk.", "每个片段的最大词元数。"))
 @click.option(
-    "--ocr/--no-ocr",
-    default=None,
-    help=say("Read scans and pictures by OCR (as installed).", "用 OCR 读取扫描件和图片（需已安装）。"),
+    "--no-ocr",
+    is_flag=True,
+    help=say("Do not read scans and pictures.", "不读取扫描件和图片。"),
 )
 @click.option(
     "--dry-run",
@@ -49,7 +49,7 @@ def ingest(
     embedder: str | None,
     csv_text: str | None,
     chunk_tokens: int | None,
-    ocr: bool | None,
+    no_ocr: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -61,7 +61,12 @@ def ingest(
     for path in paths:
         check_path(path)  # said before any model is fetched
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
-    with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens, ocr=ocr) as rag:
+    with (
+        fetching(),
+        RAG.open(
+            index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens, ocr=False if no_ocr else None
+        ) as rag,
+    ):
         if dry_run:
             _show_estimate(rag, paths, columns, as_json)
             return
