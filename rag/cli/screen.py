@@ -26,7 +26,12 @@ def say(english: str, chinese: str, like: str | None = None) -> str:
     """One of two texts: in the language of `like` if given, else of the locale."""
     if like is not None:
         return chinese if language(like) == "zh" else english
-    return chinese if _locale().startswith("zh") else english
+    return chinese if is_chinese() else english
+
+
+def is_chinese() -> bool:
+    """Whether the terminal's locale is Chinese."""
+    return _locale().startswith("zh")
 
 
 def _locale() -> str:

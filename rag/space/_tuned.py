@@ -18,3 +18,7 @@ REGULAR = 30.0
 """C of the logistic regression: vectors of unit length want more than scikit-learn's 1."""
 SHARPNESS = 20.0
 """What a difference of cosines counts when labels are told by their names alone."""
+PERPLEXITY = 30.0
+"""Of t-SNE: about how many neighbours a point is held by."""
+LARGE = 10_000
+"""Points from which on openTSNE draws the map: scikit-learn's time is the square root's multiple of its."""
