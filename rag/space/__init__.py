@@ -13,6 +13,7 @@ from rag.space.map_picture import write_picture
 from rag.space.points import Points, read_points
 from rag.space.similar import find_similar
 from rag.space.topics import Topic, Topics, find_topics
+from rag.space.words import solve_words
 
 __all__ = [
     "Asked",
@@ -38,6 +39,7 @@ __all__ = [
     "place",
     "read_places",
     "read_points",
+    "solve_words",
     "train",
     "trustworthiness",
     "with_question",
