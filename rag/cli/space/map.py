@@ -9,7 +9,7 @@ import click
 
 from rag.cli.ask import _where, open_rag
 from rag.cli.screen import is_chinese, options, say, show, show_json
-from rag.cli.space.opened import open_points
+from rag.cli.space.opened import open_points, picture_font
 
 if TYPE_CHECKING:
     from rag.space.map import Map
@@ -106,21 +106,10 @@ def _name(url: str) -> str:
 
 
 def _picture(drawn: Map, path: Path, title: str, font: Path | None, dark: bool) -> None:
-    from rag.space.fonts import find_font, has_chinese
     from rag.space.map_picture import write_picture
 
-    font = font or find_font()
     words = [title, *(word for topic in drawn.topics for word in topic.name), *(a.question for a in drawn.asked)]
-    if font is None and any(map(has_chinese, words)):
-        show(
-            say(
-                "No font with Chinese characters was found, so Chinese names are left out: install one "
-                "(Debian and Ubuntu: apt install fonts-noto-cjk), or name one with --font FILE.",
-                "未找到中文字体，图中的中文名称已省略：请安装一种（Debian、Ubuntu：apt install fonts-noto-cjk），"
-                "或用 --font 指定字体文件。",
-            ),
-            err=True,
-        )
+    font = font or picture_font(words)
     write_picture(drawn, path, title, _count(drawn), font, dark)
 
 
