@@ -60,7 +60,8 @@ def _main_directions(vectors: Vectors) -> Plane:
     _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
     axes = axes[:, -2:][:, ::-1]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1)
-    return (centred @ axes).astype(np.float32)
+    plane: Plane = (centred @ axes).astype(np.float32)
+    return plane
 
 
 def _distances(neighbours: Neighbours) -> npt.NDArray[np.float64]:

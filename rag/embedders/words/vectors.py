@@ -66,7 +66,8 @@ class WordVectors:
             found: Vector = np.asarray(self.matrix[row], np.float32)
             return found
         if self.rows_of and (rows := self.rows_of(word)):
-            return self.matrix[rows].mean(axis=0, dtype=np.float32)
+            mean: Vector = self.matrix[rows].mean(axis=0, dtype=np.float32)
+            return mean
         return self._subwords.vector(word) if self._subwords else None
 
     def nearest(self, vector: Vector, k: int, without: Sequence[str] = ()) -> list[tuple[str, float]]:
@@ -85,8 +86,7 @@ class WordVectors:
 def _cosines(rows: Vectors, vector: Vector) -> Vector:
     rows = np.asarray(rows, np.float32)
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(vector)
-    cosines: Vector = rows @ vector / np.where(lengths > 0, lengths, 1)
-    return cosines
+    return np.asarray(rows @ vector / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def load_word_vectors(name: str = DEFAULT) -> WordVectors:
