@@ -61,9 +61,9 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 
 def show(*cells: object) -> None:
-    """A row of a table; numbers with three digits behind the point below 1, with one above."""
-    print("|", " | ".join(f"{c:.3f}" if isinstance(c, float) and c <= 1 else f"{c:.1f}" if isinstance(c, float) else str(c)
-                          for c in cells), "|", flush=True)  # fmt: skip
+    """A row of a table; numbers with three digits behind the point up to 1, with one above."""
+    told = [f"{c:.{3 if c <= 1 else 1}f}" if isinstance(c, float) else str(c) for c in cells]
+    print("|", " | ".join(told), "|", flush=True)
 
 
 def reviews(path: Path, work: Path) -> None:

@@ -115,14 +115,10 @@ def _picture(drawn: Map, path: Path, title: str, font: Path | None, dark: bool) 
 
 def _count(drawn: Map) -> str:
     sources = len({chunk.source for chunk in drawn.chunks})
-    if drawn.by_document:
-        return say(
-            f"{sources:,} documents · {len(drawn.topics)} topics",
-            f"{sources:,} 篇文档 · {len(drawn.topics)} 个主题",
-        )
-    return say(
-        f"{len(drawn.chunks):,} passages · {sources:,} documents · {len(drawn.topics)} topics",
-        f"{len(drawn.chunks):,} 个段落 · {sources:,} 篇文档 · {len(drawn.topics)} 个主题",
+    parts = [] if drawn.by_document else [(len(drawn.chunks), "passage", "个段落")]
+    parts += [(sources, "document", "篇文档"), (len(drawn.topics), "topic", "个主题")]
+    return " · ".join(
+        say(f"{n:,} {english}{'' if n == 1 else 's'}", f"{n:,} {chinese}") for n, english, chinese in parts
     )
 
 
