@@ -187,7 +187,7 @@ def run_bertopic(python: str, vectors: np.ndarray, texts: list[str]) -> dict[str
 
 def projections(shared: Path, work: Path, sizes: list[int]) -> None:
     """Ways to lay out the same vectors: seconds, and trustworthiness of 15 neighbours."""
-    from rag.space import layout
+    from rag.space.maps import layout
 
     show("points", "by", "trustworthiness@15", "seconds", "of the processor")
     for n in sizes:

@@ -38,7 +38,7 @@ def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool, heat
     matrix = [[float(cosine) for cosine in row] for row in vectors @ vectors.T]
     if heatmap:
         from rag.cli.space.opened import picture_font
-        from rag.space.heatmap import write_heatmap
+        from rag.space.maps.heatmap import write_heatmap
 
         write_heatmap(texts, matrix, heatmap, picture_font(texts))
     if as_json:

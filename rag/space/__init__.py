@@ -6,10 +6,20 @@ In: the vectors of an index, examples, labels, words. Out: what is alike, duplic
 from rag.space.classify import Classifier, Labelled, Quality, cross_validate, train, zero_shot
 from rag.space.differences import Difference, find_differences
 from rag.space.duplicates import DuplicateDocuments, DuplicatePassages, Duplicates, find_duplicates
-from rag.space.layout import lay_out, place, trustworthiness
-from rag.space.map import Asked, Map, MapTopic, draw_map, with_question
-from rag.space.map_page import read_places, write_page
-from rag.space.map_picture import write_picture
+from rag.space.maps import (
+    Asked,
+    Map,
+    MapTopic,
+    draw_map,
+    lay_out,
+    place,
+    read_places,
+    trustworthiness,
+    with_question,
+    write_heatmap,
+    write_page,
+    write_picture,
+)
 from rag.space.points import Points, read_points
 from rag.space.similar import find_similar
 from rag.space.topics import Topic, Topics, find_topics
@@ -43,6 +53,7 @@ __all__ = [
     "train",
     "trustworthiness",
     "with_question",
+    "write_heatmap",
     "write_page",
     "write_picture",
     "zero_shot",

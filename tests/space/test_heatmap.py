@@ -9,7 +9,7 @@ from conftest import Rag
 from PIL import Image
 
 from rag.errors import SpaceError
-from rag.space.heatmap import write_heatmap
+from rag.space.maps.heatmap import write_heatmap
 
 
 def test_the_nearer_the_darker(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from rag import RAG
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import SpaceError
 from rag.space import draw_map, lay_out, place, read_places, trustworthiness, with_question, write_page
-from rag.space.colours import choose_colours
-from rag.space.fonts import find_font
-from rag.space.map_picture import SIDE, write_picture
+from rag.space.maps.colours import choose_colours
+from rag.space.maps.fonts import find_font
+from rag.space.maps.picture import SIDE, write_picture
 from rag.space.points import Points
 from rag.types import Chunk, Document, Hit, Vectors
 
@@ -52,7 +52,7 @@ def own_group(plane: np.ndarray) -> float:
 
 @pytest.mark.parametrize("large", [False, True])
 def test_near_in_meaning_lies_near_and_the_same_twice(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.space.layout.LARGE", 50 if large else 5000)
+    monkeypatch.setattr("rag.space.maps.layout.LARGE", 50 if large else 5000)
     vectors = groups()
     plane = lay_out(vectors)
     assert own_group(plane) == 1

@@ -12,7 +12,7 @@ from rag.cli.screen import is_chinese, options, say, show, show_json
 from rag.cli.space.opened import open_points, picture_font
 
 if TYPE_CHECKING:
-    from rag.space.map import Map
+    from rag.space.maps.map import Map
 
 _HITS = 5  # that a question has lines to
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -69,9 +69,9 @@ def map_(
     page: str | None,
     as_json: bool,
 ) -> None:
-    from rag.space.layout import trustworthiness
-    from rag.space.map import as_documents, draw_map, with_question
-    from rag.space.map_page import read_places, write_page
+    from rag.space.maps.layout import trustworthiness
+    from rag.space.maps.map import as_documents, draw_map, with_question
+    from rag.space.maps.page import read_places, write_page
 
     if html is None and png is None:
         raise click.UsageError(say("Give --html FILE or --png FILE.", "请给出 --html 文件 或 --png 文件。"))
@@ -106,7 +106,7 @@ def _name(url: str) -> str:
 
 
 def _picture(drawn: Map, path: Path, title: str, font: Path | None, dark: bool) -> None:
-    from rag.space.map_picture import write_picture
+    from rag.space.maps.picture import write_picture
 
     words = [title, *(word for topic in drawn.topics for word in topic.name), *(a.question for a in drawn.asked)]
     font = font or picture_font(words)

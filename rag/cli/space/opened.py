@@ -40,7 +40,7 @@ def short(text: str, width: int = WIDTH) -> str:
 
 def picture_font(words: Iterable[str]) -> Path | None:
     """A font for a picture with these `words`; a line on stderr where they need one that is not there."""
-    from rag.space.fonts import find_font, has_chinese
+    from rag.space.maps.fonts import find_font, has_chinese
 
     font = find_font()
     if font is None and any(map(has_chinese, words)):

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from rag.errors import SpaceError
 from rag.space._tuned import NEIGHBOURS
-from rag.space.colours import Colour, choose_colours
-from rag.space.layout import Plane, lay_out, neighbours_wanted, place
+from rag.space.maps.colours import Colour, choose_colours
+from rag.space.maps.layout import Plane, lay_out, neighbours_wanted, place
 from rag.space.neighbours import Neighbours, find_neighbours
 from rag.space.points import Points, mean_vectors
 from rag.space.topics import Topic, find_topics

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.errors import SpaceError
-from rag.space.colours import Colour
-from rag.space.fonts import has_chinese, load_font
+from rag.space.maps.colours import Colour
+from rag.space.maps.fonts import has_chinese, load_font
 from rag.text.sanitise import well_formed
 
 if TYPE_CHECKING:

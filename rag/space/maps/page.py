@@ -18,7 +18,7 @@ from urllib.parse import quote
 import numpy as np
 
 from rag.errors import SpaceError
-from rag.space.map import Earlier, Map, MapTopic, key_of
+from rag.space.maps.map import Earlier, Map, MapTopic, key_of
 
 __all__ = ["read_places", "write_page"]
 

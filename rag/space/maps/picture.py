@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import SpaceError
-from rag.space.colours import NONE, Colour
-from rag.space.fonts import has_chinese, load_font
-from rag.space.map import Map, MapTopic
+from rag.space.maps.colours import NONE, Colour
+from rag.space.maps.fonts import has_chinese, load_font
+from rag.space.maps.map import Map, MapTopic
 from rag.text.sanitise import well_formed
 
 if TYPE_CHECKING:
