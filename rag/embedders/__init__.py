@@ -97,7 +97,7 @@ class KeepsVectors(Protocol):
         ...
 
 
-def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
+def load_embedder(name: str) -> Embedder:  # noqa: PLR0911, PLR0912
     """The embedder called `name`: "bilingual", "e5", "minilm", "st:<catalogue name, hub name or path>", "hashed",
     "vectors:<word vectors: catalogue name, file or folder>", "bge-m3", "modelscope:<id>",
     and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
@@ -152,8 +152,8 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, vectors:FILE, bge-m3, "
-                "modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
+                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, vectors:FILE, "
+                "bge-m3, modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )
 
 
