@@ -182,7 +182,7 @@ def _differ(c: Comparison, old: list[str], new: list[str], near: Reading, senten
     """Whether two short runs of tokens name different things, as far as words tell."""
     if not set(old) <= near.content - synonyms() or not set(new) <= sentence.content - synonyms():
         return False  # a phrase in place of another is a paraphrase as often
-    if old[0].isdigit() and new[0].isdigit():
+    if old[0][0].isdigit() and new[0][0].isdigit():
         return len(old) == len(new) == 1 or not read(" ".join(new)).quantities & c.source.quantities
     if c.chinese:
         return min(len("".join(old)), len("".join(new))) >= 2
