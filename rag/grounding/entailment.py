@@ -183,7 +183,8 @@ def _differ(c: Comparison, old: list[str], new: list[str], near: Reading, senten
     if not set(old) <= near.content - synonyms() or not set(new) <= sentence.content - synonyms():
         return False  # a phrase in place of another is a paraphrase as often
     if old[0][0].isdigit() and new[0][0].isdigit():
-        return len(old) == len(new) == 1 or not read(" ".join(new)).quantities & c.source.quantities
+        same = any(quantity in near.quantities for _, value, quantity in sentence.figures if value == new[0])
+        return len(old) == len(new) == 1 or not same
     if c.chinese:
         return min(len("".join(old)), len("".join(new))) >= 2
     return abs(len(old) - len(new)) <= 1
