@@ -54,6 +54,6 @@ def test_chunks_of_a_long_table_carry_its_header_and_cut_no_row() -> None:
         for line in chunk.text.split("\n"):
             assert "|" not in line or line in rows or line == "Product | Stock | Price"
     begun = [chunk for chunk in chunks if chunk.text.startswith("Product number")]
-    assert len(begun) >= 6
+    assert len(begun) >= 5
     assert {chunk.heading for chunk in begun} == {("Report", "Product | Stock | Price")}
     assert chunks[0].heading == ("Report",)
