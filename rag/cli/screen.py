@@ -128,9 +128,9 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--embedder",
         metavar="NAME",
         help=say(
-            "Embedder: bilingual (default), minilm, st:NAME-OR-PATH, vectors:FILE, openai:, dashscope:, ollama:, "
+            "Embedder: bilingual (default), e5, minilm, st:NAME-OR-PATH, vectors:FILE, openai:, dashscope:, ollama:, "
             "modelscope:, bge-m3.",
-            "嵌入模型：bilingual（默认）、minilm、st:名称或路径、vectors:文件、openai:、dashscope:、ollama:、"
+            "嵌入模型：bilingual（默认）、e5、minilm、st:名称或路径、vectors:文件、openai:、dashscope:、ollama:、"
             "modelscope:模型名、bge-m3。",
         ),
     ),

@@ -9,8 +9,8 @@ from rag.cli.screen import options, say, show, show_json
 
 @click.command(
     help=say(
-        "List the words nearest to a WORD, or to a sum as in: rag words king - man + woman",
-        "列出与一个词最接近的词，或词的加减结果，例如：rag words king - man + woman",
+        "List the words nearest to a word or to a sum of words. For example: rag words king - man + woman",
+        "列出与一个词或词的加减结果最接近的词。例如：rag words king - man + woman",
     )
 )
 @click.argument("words", nargs=-1, metavar="WORD [+|- WORD]…")
