@@ -21,8 +21,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command(
     name="map",
     help=say(
-        "Draw a map of the passages, like meanings near each other. Points are coloured and named by topic; the map "
-        "is one HTML file to look around in (search, zoom, read), or a PNG for print.",
+        "Draw a map of the passages, like meanings near each other. Points are coloured and named by topic; the "
+        "map is one HTML file to look around in (search, zoom, read), or a PNG for print.",
         "画出段落的地图：意思越近，位置越近。各点按主题着色并标注名称；"
         "可输出一个 HTML 文件（可搜索、缩放、阅读），或用于打印的 PNG。",
     ),
