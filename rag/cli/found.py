@@ -34,7 +34,7 @@ def _show_hit(hit: Hit, question: str) -> None:
         show(say(f"    meaning {meaning}, words {words}", f"    语义 {meaning}，词项 {words}", question), dim=True)
     show("    ", end="")
     for piece, lit in lit_pieces(" ".join(hit.chunk.text.split()), question):
-        show(piece, end="", bold=lit, fg="yellow" if lit else None)
+        show(piece, end="", bold=lit or None, fg="yellow" if lit else None)
     show()
     if hit.also:
         named = "; ".join(place(chunk, question) for chunk in hit.also[:_COPIES])
