@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from ingest.headers import Table, header_at, tables
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import ConfigError
@@ -22,7 +23,7 @@ SEPARATORS = (
     r"\s+",
     "",
 )
-VERSION = 2
+VERSION = 3
 
 Counter = Callable[[Sequence[str]], list[int]]
 
@@ -48,14 +49,33 @@ class Chunker:
     def chunks(self, source: str, pages: Iterable[Page]) -> Iterator[Chunk]:
         """The same, one after the other: no more than a page is held."""
         title, position = "", 0
+        found: list[Table] = []
         for page in pages:
             title = title or page.title
+            found = tables(page.text, found[-1] if found else None)
             for start, end, path in sections(page):
-                heading = self._short(_under(title, path))
-                for a, b in self._cut(page.text, start, end, heading):
+                for a, b, heading in self._section(page.text, start, end, self._short(_under(title, path)), found):
                     place, at = cut(page.place, page.text, a, b), page.offset
                     yield Chunk(source, page.text[a:b], at + a, at + b, position, page.number, heading, place)
                     position += 1
+
+    def _section(
+        self, text: str, start: int, end: int, heading: tuple[str, ...], found: list[Table]
+    ) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+        """A section's chunks with their headings: rows apart from their table's header have it as the last one."""
+
+        def above(at: int) -> tuple[str, ...]:
+            """The headings of a chunk that begins there; a header that leaves too little room is left out."""
+            path = (*heading, header_at(found, at))
+            return path if path[-1] and self._short(path) == path else heading
+
+        spans = list(self._cut(text, start, end, heading))
+        if any(above(a) != heading for a, _ in spans):
+            paths = [above(table.body) for table in found if table.body < end and table.end > start]
+            widest = max(paths, key=lambda path: self.count([" > ".join(path)])[0])
+            spans = list(self._cut(text, start, end, widest))
+        for a, b in spans:
+            yield a, b, above(a)
 
     def _short(self, path: tuple[str, ...]) -> tuple[str, ...]:
         """The first and the innermost headings of `path` that leave half of a chunk to its text."""

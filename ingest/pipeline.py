@@ -58,8 +58,13 @@ def with_index_chunk_size(settings: Settings, made: Manifest | None) -> Settings
 
 
 def load_options(settings: Settings, csv_text: Sequence[str]) -> LoadOptions:
-    """How files are read: the columns of tables, and the limits of size and time."""
-    return LoadOptions(csv_text=tuple(csv_text), max_bytes=settings.file_bytes, max_seconds=settings.file_seconds)
+    """How files are read: the columns of tables, OCR, and the limits of size and time."""
+    return LoadOptions(
+        csv_text=tuple(csv_text),
+        max_bytes=settings.file_bytes,
+        max_seconds=settings.file_seconds,
+        ocr=settings.ocr,
+    )
 
 
 def describe(source: str, path: Path, options: LoadOptions) -> Document:
@@ -182,11 +187,17 @@ class _Run:
     def _watched(self, document: Document, pages: Iterable[Page]) -> Iterator[Page]:
         """`pages`, while they are counted: a long file moves the bar too."""
         most = self.read + document.size
+        sure: list[float] = []
         for page in pages:
             yield page
+            if page.ocr:
+                sure.append(page.ocr)
             self.read = min(self.read + len(page.text), most)
             if time.perf_counter() - self.told > _BEAT:
                 self._tell()
+        if sure:
+            reason = f"{len(sure)} pages read by OCR, {sum(sure) / len(sure):.0%} sure"
+            self.report.ocr_pages.append({"source": document.source, "reason": reason})
 
     def _reported(self) -> IngestReport:
         new = [document for document in self.indexer.committed if document.source not in self.known]

@@ -142,7 +142,8 @@ class Reader:
         """The pages of a file as they come; `LoadError` or `Skip` as `ingest.loaders.load`, or at a limit.
 
         The limit of time: no page for `max_seconds`, or `max_seconds` and another second for each page
-        so far, or ten times `max_seconds` in all, whichever comes first; while nobody takes them, it stands still.
+        so far, or ten times `max_seconds` in all, whichever comes first; pages read by OCR add their own time.
+        While nobody takes the pages, it stands still.
         """
         process = self._running()
         watch = _Watch(process, self._options.max_seconds)
@@ -170,17 +171,19 @@ class Reader:
     def _exchange(self, process: subprocess.Popen[bytes], path: Path, watch: _Watch) -> Iterator[list[Page]]:
         assert process.stdin and process.stdout  # noqa: S101 - both are pipes
         send(process.stdin, {"path": str(path), "options": asdict(self._options)})
-        count = 0
+        count = scans = 0
         room = 8 * self._options.max_chars + 256 * self._options.max_pages
         while True:
             frame, size = receive(process.stdout, room)
             room -= size
             match frame["kind"]:
                 case "pages":
-                    count += len(frame["pages"])
+                    pages = [_page(item) for item in frame["pages"]]
+                    count += len(pages)
+                    scans += sum(page.ocr > 0 for page in pages)
                     watch.hold()
-                    yield [_page(item) for item in frame["pages"]]
-                    watch.push(count)
+                    yield pages
+                    watch.push(count, scans)
                 case "log":
                     logger.log(int(frame["level"]), "%s: %s", path.name, frame["text"])
                 case "end":
@@ -219,6 +222,7 @@ class Reader:
 
 
 _LOOK = 0.5  # seconds between two looks at the clock
+_OCR_SECONDS = 15  # for each page that OCR gave text of: three to five times what one takes on two cores
 
 
 class _Watch:
@@ -236,9 +240,9 @@ class _Watch:
     def hold(self) -> None:
         self._held, self._deadline = time.monotonic(), math.inf
 
-    def push(self, pages: int) -> None:
+    def push(self, pages: int, scans: int) -> None:
         self._start += time.monotonic() - self._held
-        most = min(self._limit + pages, 10 * self._limit)
+        most = min(self._limit + pages, 10 * self._limit) + _OCR_SECONDS * scans
         self._deadline = min(time.monotonic() + self._limit, self._start + most)
 
     def _run(self) -> None:
@@ -274,11 +278,11 @@ def _close(pipe: IO[bytes]) -> None:
 
 
 def _page(item: list[Any]) -> Page:
-    text, number, headings, label, title, place, offset = item
+    text, number, headings, label, title, place, offset, ocr = item
     if not isinstance(text, str):
         raise TypeError("a page without text")
     marks = tuple(Heading(int(o), int(n), str(t)) for o, n, t in headings)
-    return Page(text, number, marks, label, str(title), str(place), int(offset))
+    return Page(text, number, marks, label, str(title), str(place), int(offset), float(ocr))
 
 
 def whole(pages: Iterable[Page]) -> Loaded:

@@ -92,7 +92,7 @@ def _send_pages(out: IO[bytes], pages: Iterable[Page]) -> None:
     chars, sent = 0, time.monotonic()
     for page in in_parts(pages):
         headings = [[h.offset, h.level, h.title] for h in page.headings]
-        batch.append([page.text, page.number, headings, page.label, page.title, page.place, page.offset])
+        batch.append([page.text, page.number, headings, page.label, page.title, page.place, page.offset, page.ocr])
         chars += len(page.text) + len(page.place) + 100
         if chars > BATCH_CHARS or time.monotonic() - sent > BATCH_SECONDS:
             send(out, {"kind": "pages", "pages": batch})

@@ -26,7 +26,8 @@ class Progress:
 class IngestReport:
     """What became of every file: each is counted once. `chunks` were written, `seconds` were taken.
 
-    `cut` are tables with rows too long for one chunk: all of such a row is there, in several.
+    `cut` are tables with rows too long for one chunk: all of such a row is there, in several. `ocr_pages` are
+    files with pages read by OCR: how many, and how sure it was.
     """
 
     added: int = 0
@@ -36,6 +37,7 @@ class IngestReport:
     skipped: list[Problem] = field(default_factory=list)
     failed: list[Problem] = field(default_factory=list)
     cut: list[Problem] = field(default_factory=list)
+    ocr_pages: list[Problem] = field(default_factory=list)
     chunks: int = 0
     seconds: float = 0.0
 

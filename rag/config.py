@@ -29,7 +29,8 @@ class Settings:
     share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `strictness` in
     [0, 1]: how sure an answer must be of its passages; 0 hardly ever refuses. `answer_seconds` is how long a
     language model over a network may take for one answer, retries together. `file_seconds` is the time
-    limit for reading one file, `file_bytes` the largest file that is read.
+    limit for reading one file, `file_bytes` the largest file that is read. `ocr`: whether scans and pictures are
+    read by OCR, where the extra `ocr` is installed.
     """
 
     index: str = "faiss:data/index"
@@ -45,6 +46,7 @@ class Settings:
     strictness: float = 0.5
     file_seconds: float = 60.0
     file_bytes: int = 200_000_000
+    ocr: bool = True
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, folder: Path | None = None) -> Settings:
@@ -101,16 +103,21 @@ def _apply(settings: Settings, values: Mapping[str, Any], called: Callable[[str]
         kind = type(defaults[name])
         try:
             settings = replace(settings, **{name: _cast(kind, value)})
-        except (TypeError, ValueError, OverflowError) as exc:
+        except (TypeError, ValueError, KeyError, OverflowError) as exc:
             raise ConfigError(f"{called(name)} must be {_KINDS[kind]}, not {value!r}") from exc
     return _checked(settings)
 
 
-_KINDS = {str: "text", int: "a whole number", float: "a number"}
+_KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+_SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
 def _cast(kind: type, value: Any) -> Any:
-    """`value` as a `kind`, nothing lost. Raises ValueError, TypeError."""
+    """`value` as a `kind`, nothing lost. Raises ValueError, TypeError, KeyError."""
+    if kind is bool:
+        return value if isinstance(value, bool) else _SWITCH[str(value).strip().lower()]
     if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
         raise TypeError(value)
     cast = kind(value)

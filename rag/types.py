@@ -34,7 +34,8 @@ class Page:
     `headings` lie in order of offset. `label` names a record inside a table ("row 12"). `title` is the
     document's, on its first page; the heading path of each of its chunks begins with it. `place` is where
     its words stand: `rag.text.place`. `offset` is where `text` begins in the page, where that is too long to be
-    handed on in one piece (`ingest.parts`).
+    handed on in one piece (`ingest.parts`). `ocr` is how sure OCR was of the text, in (0, 1]; 0 for text that
+    the file itself holds.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Page:
     title: str = ""
     place: str = ""
     offset: int = 0
+    ocr: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

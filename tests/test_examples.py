@@ -63,6 +63,14 @@ def test_search_reviews(tree: Tree) -> None:
     assert "stars" not in first
 
 
+@pytest.mark.models
+def test_sentences() -> None:
+    program = example("sentences")
+    english, chinese = program.matrix(program.ENGLISH), program.matrix(program.CHINESE)
+    assert english[0][1] > 0.4 > max(english[0][2], english[1][2])
+    assert chinese[0][1] > max(chinese[0][2:])  # eating apples is nearer to eating fruit than to Apple's telephone
+
+
 class Scripted(GenericFakeChatModel):
     """Says what it was given to say, keeps what it read, and takes tools."""
 

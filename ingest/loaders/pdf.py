@@ -6,7 +6,7 @@ import logging
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -16,7 +16,8 @@ from ingest.loaders.layout.compose import compose
 from ingest.loaders.layout.order import lines_of
 from ingest.loaders.layout.words import Line
 from ingest.loaders.layout.wrapping import ENDS, between
-from ingest.loaders.pdfium import Sheet, read_sheet
+from ingest.loaders.ocr import NEEDED, can_ocr, read_drawn
+from ingest.loaders.pdfium import Sheet, has_picture, is_garbage, read_sheet
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page
 
@@ -45,24 +46,27 @@ class Laid:
     heads: dict[tuple[str, int], Line] = field(default_factory=dict)
 
 
-def read(path: Path) -> Iterator[Page]:
+def read(path: Path, ocr: bool = True) -> Iterator[Page]:
     """The pages that have text, numbered from 1; those without are left out.
 
     A file that opens only with a password: `Skip("encrypted")`; no text anywhere (a scan):
     `Skip("no text layer")`. A page that cannot be read is logged as a warning and the others are kept,
-    unless it is every page with text: then `LoadError`.
+    unless it is every page with text: then `LoadError`. With `ocr`, pages without text, or whose text is none
+    (letters without a meaning), are drawn and read by OCR where that is installed.
     """
     document = _open(path)
     try:
         broken: list[int] = []
         found = 0
-        for page in _pages(_without_heads(_sheets(document, broken)), _title(document)):
+        scans = _Scans(document, ocr)
+        for page in _pages(_without_heads(_sheets(document, broken)), _title(document), scans):
             found += 1
             yield page
         if broken and not found:
             raise LoadError(f"no page can be read: {len(broken)} of {len(document)} are broken")
         if not found:
-            raise Skip("no text layer")
+            raise Skip(scans.nothing())
+        scans.warn()
         if broken:
             logger.warning("pages that cannot be read: %s", ", ".join(map(str, broken)))
     finally:
@@ -142,7 +146,55 @@ def _cleared(window: deque[Laid], seen: deque[set[tuple[str, int]]]) -> Laid:
     return page
 
 
-def _pages(pages: Iterable[Laid], title: str) -> Iterator[Page]:
+@dataclass(slots=True)
+class _Scans:
+    """Reads pages that have no text of their own by OCR, and knows which of them gave none."""
+
+    document: pdfium.PdfDocument
+    wanted: bool
+    garbage: list[int] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
+
+    def page(self, sheet: Sheet) -> Page | None:
+        """The page as OCR reads it, None where it has text of its own, or none at all."""
+        doubtful = is_garbage(sheet)
+        if not doubtful and (sheet.words or sheet.flat or sheet.notes):
+            return None
+        drawn = doubtful or has_picture(self.document, sheet.number)
+        if drawn and self.wanted and can_ocr() and (made := read_drawn(self.document, sheet.number)):
+            return made
+        if doubtful:
+            self.garbage.append(sheet.number)
+            sheet.words, sheet.flat = [], ""
+        elif drawn:
+            self.unread.append(sheet.number)
+        return None
+
+    def nothing(self) -> str:
+        """Why no page gave text."""
+        if self.garbage:
+            return "no readable text: its letters have no meaning (a font without a map)"
+        return NEEDED if self.unread and self.wanted and not can_ocr() else "no text layer"
+
+    def warn(self) -> None:
+        """Say which pages gave no text, where others did."""
+        if self.garbage:
+            logger.warning("pages whose letters have no meaning were left out: %s", _ranges(self.garbage))
+        if self.unread:
+            logger.warning("pages that are pictures without text were left out: %s", _ranges(self.unread))
+
+
+def _ranges(numbers: list[int]) -> str:
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts)
+
+
+def _pages(pages: Iterable[Laid], title: str, scans: _Scans) -> Iterator[Page]:
     """The text of each page; a sentence that goes on over the page's end stands on the page where it ends."""
     sizes: Counter[float] = Counter()
     carried: list[Line] = []
@@ -151,6 +203,13 @@ def _pages(pages: Iterable[Laid], title: str) -> Iterator[Page]:
     first = True
     for page in _chain(pages):
         if waiting is not None:
+            scanned = scans.page(waiting.sheet)
+            if scanned:
+                yield replace(scanned, title=title if first else "")
+                first, carried, waiting = False, [], page
+                continue
+            if not waiting.sheet.words:
+                waiting.lines = []
             over = _unfinished(waiting, page) if page else []
             if made := _page(waiting, carried, over, sizes, path):
                 text, path = made

@@ -236,3 +236,30 @@ def _laid(text: str, rect: Any, box: tuple[float, ...], turn: int) -> Iterator[W
         for word in line:
             yield Word(word, at, top, at + step * len(word), top + height)
             at += step * (len(word) + 1)
+
+
+def has_picture(document: pdfium.PdfDocument, number: int) -> bool:
+    """Does a page draw something that OCR might read: a picture, or letters as outlines?"""
+    page = document[number - 1]
+    try:
+        kinds = (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_FORM)
+        count = sum(1 for _, __ in zip(page.get_objects(kinds, max_depth=2), range(20), strict=False))
+        image = next(iter(page.get_objects((raw.FPDF_PAGEOBJ_IMAGE,), max_depth=4)), None)
+        return image is not None or count >= 20
+    finally:
+        page.close()
+
+
+_WITHOUT_SPACES = 40
+"""Letters of a Latin word beyond which it is several without their spaces."""
+
+
+def is_garbage(sheet: Sheet) -> bool:
+    """Is what the page says no text: letters without a meaning, or words without their spaces?"""
+    text = "".join(word.text for word in sheet.words)
+    if len(text) < 20:
+        return False
+    if sheet.unmapped > 0.2:
+        return True
+    long = sum(len(word.text) for word in sheet.words if len(word.text) > _WITHOUT_SPACES and word.text.isalpha())
+    return long > 0.5 * len(text)

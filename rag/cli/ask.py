@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.screen import is_terminal, options, place, say, show, show_citations, show_json, show_usage
+from rag.cli.found import show_hits
+from rag.cli.screen import is_terminal, options, say, show, show_citations, show_json, show_usage
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
@@ -60,25 +61,17 @@ def search(
     as_json: bool,
 ) -> None:
     began = time.perf_counter()
-    question = _checked(question)
+    question, where = _checked(question), _where(source, kind, page)
     with open_rag(index, embedder, "none") as rag:
         opened = time.perf_counter()
-        hits = rag.search(question, top_k or 10, _where(source, kind, page))
+        hits = rag.search(question, top_k or 10, where)
         timings = {"open": opened - began, "search": time.perf_counter() - opened}
     if as_json:
         show_json(
             {"hits": [hit.as_json() for hit in hits], "timings": {k: round(v, 4) for k, v in timings.items()}}
         )
         return
-    for hit in hits:
-        show(f"{hit.rank:2}. {hit.score:.3f}  {place(hit.chunk, question)}", bold=True)
-        show(f"    {' '.join(hit.chunk.text.split())[:300]}")
-        if hit.also:
-            others = ", ".join(place(chunk, question) for chunk in hit.also)
-            show(say("    also in ", "    同样的内容也见于 ", question) + others, dim=True)
-        show()
-    if not hits:
-        show(say("Nothing matches.", "没有匹配的段落。", question))
+    show_hits(hits, question, filtered=where is not None)
 
 
 def show_answer(

@@ -65,7 +65,7 @@ def _show_usage(exc: click.UsageError) -> None:
     if exc.ctx is not None:
         show(exc.ctx.get_usage(), err=True)
         show(say(f"Try '{exc.ctx.command_path} --help'.", f"请看 '{exc.ctx.command_path} --help'。"), err=True)
-    show_failure(exc.format_message(), say("error", "错误"))
+    show_failure(exc.format_message(), say("error", "错误（用法有误）"))
 
 
 def _sentence(exc: Exception) -> str:

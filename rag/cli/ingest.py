@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 )
 @click.option("--chunk-tokens", type=int, help=say("The most tokens of a chunk.", "每个片段的最大词元数。"))
 @click.option(
+    "--no-ocr",
+    is_flag=True,
+    help=say("Do not read scans and pictures.", "不读取扫描件和图片。"),
+)
+@click.option(
     "--dry-run",
     is_flag=True,
     help=say("Only count files, chunks, tokens and calls.", "只统计文件、片段、词元和请求数。"),
@@ -44,6 +49,7 @@ def ingest(
     embedder: str | None,
     csv_text: str | None,
     chunk_tokens: int | None,
+    no_ocr: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -55,7 +61,12 @@ def ingest(
     for path in paths:
         check_path(path)  # said before any model is fetched
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
-    with fetching(), RAG.open(index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens) as rag:
+    with (
+        fetching(),
+        RAG.open(
+            index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens, ocr=False if no_ocr else None
+        ) as rag,
+    ):
         if dry_run:
             _show_estimate(rag, paths, columns, as_json)
             return
@@ -97,6 +108,7 @@ def _show_report(report: IngestReport) -> None:
         (say("skipped", "跳过"), report.skipped, "yellow"),
         (say("failed", "失败"), report.failed, "red"),
         (say("cut", "已分段"), report.cut, "yellow"),
+        ("OCR", report.ocr_pages, "cyan"),
     ):
         for row in rows:
             show(f"{kind}: {row['source']} ({row['reason']})", fg=colour, err=True)

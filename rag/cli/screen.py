@@ -26,7 +26,12 @@ def say(english: str, chinese: str, like: str | None = None) -> str:
     """One of two texts: in the language of `like` if given, else of the locale."""
     if like is not None:
         return chinese if language(like) == "zh" else english
-    return chinese if _locale().startswith("zh") else english
+    return chinese if is_chinese() else english
+
+
+def is_chinese() -> bool:
+    """Whether the terminal's locale is Chinese."""
+    return _locale().startswith("zh")
 
 
 def _locale() -> str:
@@ -123,9 +128,10 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--embedder",
         metavar="NAME",
         help=say(
-            "Embedder: bilingual (default), minilm, st:NAME-OR-PATH, openai:, dashscope:, ollama:, modelscope:, "
-            "bge-m3.",
-            "嵌入模型：bilingual（默认）、minilm、st:名称或路径、openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
+            "Embedder: bilingual (default), e5, minilm, st:NAME-OR-PATH, vectors:FILE, openai:, dashscope:, "
+            "ollama:, modelscope:, bge-m3.",
+            "嵌入模型：bilingual（默认）、e5、minilm、st:名称或路径、vectors:文件、openai:、dashscope:、ollama:、"
+            "modelscope:模型名、bge-m3。",
         ),
     ),
     "llm": click.option(

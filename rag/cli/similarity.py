@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from rag.cli.screen import options, say, show, show_json
@@ -17,7 +19,12 @@ _SHOWN = 40  # characters of a text in a row's head
 )
 @click.argument("texts", nargs=-1, required=True, metavar="TEXT TEXT…")
 @options("embedder", "json")
-def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool) -> None:
+@click.option(
+    "--heatmap",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=say("Draw the matrix into this PNG.", "把矩阵画成 PNG 图片。"),
+)
+def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool, heatmap: Path | None) -> None:
     from rag.cli.bars import fetching
     from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
@@ -29,6 +36,11 @@ def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool) -> N
         model = load_embedder(chosen)
         vectors = model.embed_documents(texts)
     matrix = [[float(cosine) for cosine in row] for row in vectors @ vectors.T]
+    if heatmap:
+        from rag.cli.space.opened import picture_font
+        from rag.space.maps.heatmap import write_heatmap
+
+        write_heatmap(texts, matrix, heatmap, picture_font(texts))
     if as_json:
         show_json(
             {"embedder": model.id, "texts": list(texts), "cosine": [[round(c, 6) for c in r] for r in matrix]}

@@ -97,9 +97,10 @@ class KeepsVectors(Protocol):
         ...
 
 
-def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
+def load_embedder(name: str) -> Embedder:  # noqa: PLR0911, PLR0912
     """The embedder called `name`: "bilingual", "e5", "minilm", "st:<catalogue name, hub name or path>", "hashed",
-    "bge-m3", "modelscope:<id>", and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
+    "vectors:<word vectors: catalogue name, file or folder>", "bge-m3", "modelscope:<id>",
+    and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
     Vectors of the last three are kept in the user's cache. Raises ConfigError for an unknown kind or a
     missing key, ModelError where the weights cannot be had, MissingExtra, EmbedderError.
@@ -122,6 +123,10 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder.load(model)
+        case "vectors" if model:
+            from rag.embedders.words import WordsEmbedder
+
+            return WordsEmbedder.load(model)
         case "modelscope" if model:
             from rag.embedders import modelscope
 
@@ -147,8 +152,8 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, bge-m3, "
-                "modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
+                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, vectors:FILE, "
+                "bge-m3, modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
             )
 
 

@@ -58,3 +58,5 @@ LIKE, OF_BOTH = 0.3, 0.9
 """Two clauses are alike that share so much of the shorter; a mixture has this share of its words from both."""
 COUNTED = 3
 """A summary counts up to so many things that its passage names one by one."""
+LONGEST = 1200
+"""Characters of a statement; of a passage, three times as many are read. What is longer is no sentence."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
 
-from rag.grounding._tuned import ALIGNED, COUNTED, LIKE, OF_BOTH
+from rag.grounding._tuned import ALIGNED, COUNTED, LIKE, LONGEST, OF_BOTH
 from rag.grounding.reading import MONTH, Reading, read, synonyms
 from rag.text import language, stem
 
@@ -64,6 +64,10 @@ def agrees(statement: str, passage: str, context: str = "") -> bool:
 
 def objections(statement: str, passage: str, context: str = "") -> Iterator[str]:
     """What speaks against `passage` saying `statement`: the check's name and what it found."""
+    if len(statement) > LONGEST:
+        yield "long: no sentence"
+        return
+    passage = passage[: 3 * LONGEST]
     compared = Comparison(read(_LEAD.sub("", statement, count=1)), read(passage), read(context))
     for check in _CHECKS if language(statement) == language(passage) else _ACROSS:
         if found := check(compared):
@@ -161,7 +165,7 @@ def _replaced(c: Comparison) -> str:
     for sentence in c.said.sentences:
         near = max(c.source.sentences, key=lambda held: len(sentence.grams & held.grams), default=c.source)
         old, new = [",", *near.tokens, ","], [",", *sentence.tokens, ","]
-        codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        codes = SequenceMatcher(None, old, new).get_opcodes()
         for before, (tag, a, b, i, j), after in zip(codes, codes[1:], codes[2:], strict=False):
             if tag != "replace" or max(b - a, j - i) > (6 if c.chinese else 3):
                 continue
@@ -178,8 +182,9 @@ def _differ(c: Comparison, old: list[str], new: list[str], near: Reading, senten
     """Whether two short runs of tokens name different things, as far as words tell."""
     if not set(old) <= near.content - synonyms() or not set(new) <= sentence.content - synonyms():
         return False  # a phrase in place of another is a paraphrase as often
-    if old[0].isdigit() and new[0].isdigit():
-        return len(old) == len(new) == 1 or not read(" ".join(new)).quantities & c.source.quantities
+    if old[0][0].isdigit() and new[0][0].isdigit():
+        same = any(quantity in near.quantities for _, value, quantity in sentence.figures if value == new[0])
+        return len(old) == len(new) == 1 or not same
     if c.chinese:
         return min(len("".join(old)), len("".join(new))) >= 2
     return abs(len(old) - len(new)) <= 1

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from functools import cache, cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 
 from rag.grounding._tuned import SCOPE, SCOPE_ZH
@@ -55,6 +56,9 @@ _SPELLED: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ..
     (re.compile(r"(?:下午|晚上)(\d{1,2})(?=[:点时])"), lambda m: f"{int(m[1]) % 12 + 12}"),
     (re.compile(r"(?<=\d):00(?!\d)"), ""),
 )
+# What is more than four sentences have is not looked at: a document may hold anything.
+_CLAUSES, _NEGATORS = 40, 9
+_NEAR = 80  # characters after a negation that are looked at: a few words
 _AFTER_CJK = re.compile(rf"(?<=[{CJK}])(?=\d)")
 _WEEKDAY = re.compile(r"(?:周|星期|礼拜)([一二三四五六日天])|\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b")
 _WEEKDAYS = dict(zip("一二三四五六日天", "mon tues wednes thurs fri satur sun sun".split(), strict=True))
@@ -117,6 +121,14 @@ def synonyms() -> frozenset[str]:
     return frozenset(_table()["synonyms"])
 
 
+@lru_cache(4096)
+def _marks(flat: str, group: str, row: str) -> frozenset[str]:
+    pattern, names = _lexicon(group, row)
+    if group == "universals":
+        flat = _lexicon("negation", "spared")[0].sub(" ", flat)
+    return frozenset(name for match in pattern.finditer(flat) for name in names[match.group()])
+
+
 def _unify(flat: str) -> list[str]:
     pattern, names = _lexicon("synonyms")
     return _TOKEN.findall(pattern.sub(lambda match: f" {min(names[match.group()])} ", flat))
@@ -151,7 +163,7 @@ class Reading:
 
     @cached_property
     def clauses(self) -> list[Reading]:
-        return [read(piece) for piece in _CLAUSE.split(self.text) if _stems(piece)]
+        return [read(piece) for piece in islice(filter(_stems, _CLAUSE.split(self.text)), _CLAUSES)]
 
     @cached_property
     def sentences(self) -> list[Reading]:
@@ -161,7 +173,7 @@ class Reading:
     def rows(self) -> list[Reading]:
         """The rows of a table without its header, where the text is one."""
         lines = [line for line in self.text.split("\n") if "|" in line]
-        return [read(line) for line in lines[1:] if _stems(line)]
+        return [read(line) for line in islice(filter(_stems, lines[1:]), _CLAUSES)]
 
     @cached_property
     def negations(self) -> list[tuple[list[str], set[str]]]:
@@ -172,16 +184,14 @@ class Reading:
         found = []
         for clause in self.clauses:
             flat = spared.sub(" ", clause.flat)
-            for match in negator.finditer(flat):
-                rest = [t for t in _unify(" " + flat[match.end() :]) if t in clause.content]
+            for match in islice(negator.finditer(flat), _NEGATORS):
+                rest = [t for t in _unify(" " + flat[match.end() :][:_NEAR]) if t in clause.content]
                 found.append((rest[:reach], clause.content))
         return found
 
     def marks(self, group: str, row: str = "") -> set[str]:
         """The rows of a table of `entailment.toml` that the text has a word of."""
-        pattern, names = _lexicon(group, row)
-        flat = _lexicon("negation", "spared")[0].sub(" ", self.flat) if group == "universals" else self.flat
-        return {name for match in pattern.finditer(flat) for name in names[match.group()]}
+        return set(_marks(self.flat, group, row))
 
     @cached_property
     def figures(self) -> list[tuple[str, str, Quantity]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from rag.space._tuned import SPECIFIC
 from rag.text import CJK, content_terms, stem
 
 __all__ = ["name_groups"]
@@ -22,7 +23,19 @@ _WHOLE = 0.6  # a longer term stands for its part where it is found with it at l
 _LOOKED_AT = 300  # terms of a group that may become its name
 # Hardly ever inside a term: a run of Chinese is cut there.
 _BETWEEN = re.compile(
-    "[的了是在和与或及也都就而于其这那此之以为有被把对吗呢吧啊么个一不我你他她它们请要会可将从到让则并等]"
+    "[的了是在和与或及也都就而于其这那此之以为被把对吗呢吧啊么个一不我你他她它们请要会可将从到让则并等]|有(?!限)|(?<![路自理缘事])由"
+)
+# With little content where texts are compared, though a question may turn on them.
+_COMMON = frozenset(
+    """
+    all also always any are back because been both but came can come could day did does doing don even ever
+    every few first get gets getting give goes going good got had has have having her here him his how i'd
+    i'll i'm i've its just know less let like little look lot made make makes making many may more most much
+    need never new not now off often once one only other our out over own put quite really said same see she
+    should since some still such take than that that's their them then there these they thing things think
+    this those though time today too try two until upon use used using very want was way we've well went were
+    what when which while who why will with without would year years yet you your
+    """.split()
 )
 
 
@@ -40,8 +53,8 @@ def name_groups(groups: Sequence[Sequence[str]], words: int = 4) -> list[tuple[s
 
     A term is a word, two words in a row, or two to eight Chinese characters. Its weight is its part in the
     divergence of the group from all groups: the share p of the group's passages that hold it, times log(p / q)
-    for the share q of all. Source: class-based TF-IDF (Grootendorst 2022), with Kullback and Leibler's weight,
-    which leaves out what stands in every passage ("Summary:" before every row of a table).
+    to the power of `SPECIFIC`, for the share q of all. Source: class-based TF-IDF (Grootendorst 2022), with
+    Kullback and Leibler's weight, which leaves out what stands in every passage.
     """
     counts = [_count(texts) for texts in groups]
     everywhere: Counter[str] = Counter()
@@ -81,7 +94,8 @@ def _terms(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1 << 14)
 def _has_content(word: str) -> bool:
-    return bool(content_terms(word))
+    small = word.lower().replace("’", "'")
+    return small not in _COMMON and small.partition("'")[0] not in _COMMON and bool(content_terms(word))
 
 
 def _chinese(run: str) -> Iterator[str]:
@@ -99,7 +113,9 @@ def _best(counts: _Counts, everywhere: Counter[str], total: int, words: int) -> 
     for term, n in counts.terms.items():
         if n >= least + (" " in term):
             share = n / counts.passages
-            weights[term] = share if alone else share * math.log(share * total / everywhere[term])
+            weights[term] = (
+                share if alone else share * max(0.0, math.log(share * total / everywhere[term])) ** SPECIFIC
+            )
     ranked = sorted(weights, key=lambda each: (-weights[each], each))[:_LOOKED_AT]
     chosen: list[str] = []
     for term in ranked:

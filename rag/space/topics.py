@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ Rows = npt.NDArray[np.int64]
 
 _READ = 100  # passages of a topic that its name is made from
 _TYPICAL = 3
+_ROW, _COLUMN = re.compile(r"row \d+"), re.compile(r"^[^\n:：]{1,40}[:：] ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,19 @@ def _cleared(graph: csr_matrix, labels: Rows) -> Rows:
 def _described(points: Points, groups: Sequence[Rows], parts: Sequence[Sequence[Rows]]) -> tuple[Topic, ...]:
     """Topics out of rows: all of one level are named beside each other."""
     ordered = [_nearest_to_middle(points, rows) for rows in groups]
-    names = name_groups([[embedding_text(points.chunks[row]) for row in rows[:_READ]] for rows in ordered])
+    names = name_groups([[_words_of(points.chunks[row]) for row in rows[:_READ]] for rows in ordered])
     found = []
     for name, rows, inner in zip(names, ordered, parts, strict=True):
         below = _described(points, inner, [[] for _ in inner]) if inner else ()
         found.append(Topic(name, rows, _typical(points, rows), below))
     return tuple(found)
+
+
+def _words_of(chunk: Chunk) -> str:
+    """What a name is made from: of a table's row without the names of the columns, which tell nothing."""
+    if chunk.heading and _ROW.fullmatch(chunk.heading[-1]):
+        return _COLUMN.sub("", chunk.text)
+    return embedding_text(chunk)
 
 
 def _nearest_to_middle(points: Points, rows: Rows) -> Rows:

@@ -188,5 +188,5 @@ def open_store(url: str) -> Store:  # noqa: PLR0911
             # The rest of an unknown URL may hold a password.
             raise ConfigError(
                 f"no store is reached by {scheme!r}: use faiss:FOLDER, elasticsearch://, postgresql://, "
-                "qdrant://, redis://, weaviate:// or milvus://HOST/NAME, milvus:FILE or infinity:FOLDER"
+                "qdrant://, redis://, milvus://, pinecone:// or weaviate://HOST/NAME, milvus:FILE, infinity:FOLDER"
             )

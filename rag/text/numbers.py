@@ -10,7 +10,7 @@ from rag.text.scripts import normalise
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _MEASURES = "个月年日天小时分秒钟周元块角升斤克吨米里度岁倍次层楼位名人件台款种条章页项折成号届期"
 CHINESE_NUMBER = re.compile(
-    rf"[零〇一二两三四五六七八九十百千万亿]{{2,}}|[二两三四五六七八九十百千万亿](?=[{_MEASURES}])"
+    rf"[零〇一二两三四五六七八九十百千万亿]{{2,40}}|[二两三四五六七八九十百千万亿](?=[{_MEASURES}])"
 )
 _CHINESE_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _CHINESE_UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -49,8 +49,8 @@ _SCALES = {
     "千": 1000, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8, "万亿": 10**12,
 }  # fmt: skip
 _SCALED = re.compile(
-    r"(\d+(?:\.\d+)?) ?(hundred|million|billion|trillion|thousand|百万|千万|万亿|千(?![克米瓦])|万|亿)"
-    r"(?:(?: and)? (\d+)\b)?"
+    r"(?<![\d.])(\d{1,20}(?:\.\d{1,20})?) ?"
+    r"(hundred|million|billion|trillion|thousand|百万|千万|万亿|千(?![克米瓦])|万|亿)(?:(?: and)? (\d{1,20})\b)?"
 )
 
 
@@ -77,8 +77,10 @@ def chinese_number(digits: str) -> int:
             digit = _CHINESE_DIGITS[c]
         elif c in _CHINESE_UNITS:
             section, digit = section + (digit or 1) * _CHINESE_UNITS[c], 0
+        elif c == "万":  # 一亿五千万: of the 五千 only
+            total, section, digit = total + (section + digit) * 10_000, 0, 0
         else:
-            total, section, digit = (total + section + digit) * (10_000 if c == "万" else 100_000_000), 0, 0
+            total, section, digit = (total + section + digit) * 10**8, 0, 0
     return total + section + digit
 
 
@@ -115,7 +117,7 @@ _BEFORE = re.compile(r"(£|¥|￥|\$|€)\s*$")
 _AFTER = re.compile(
     r"\s*(?:" + "|".join(f"(?P<u{i}>{words})" for i, words in enumerate(_UNITS.values())) + r")(?![a-z])"
 )
-_FIGURE = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w]*\d)")
+_FIGURE = re.compile(r"(?<![\w.])\d{1,40}(?:[.,]\d+)*(?![\w]*\d)")
 UNIT_WORDS = frozenset(re.findall(r"[a-z]+|[\u4e00-\u9fff]+", " ".join(_UNITS.values()))) | {
     "working",
     "calendar",

@@ -23,7 +23,7 @@ from rag.text.sanitise import terminal_text as plain
 
 FRAGE = "燕鸥咖啡机的保修期是多久？"
 QUESTION = "How long is the warranty of the Tern machine?"
-HIT = ["rank", "score", "source", "page", "heading", "start", "end", "text"]
+HIT = ["rank", "score", "source", "page", "heading", "start", "end", "text", "also"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model behind every name."""
     llm = ScriptedLLM({QUESTION: "The warranty lasts 24 months.", FRAGE: "保修期为二十四个月。"})
-    monkeypatch.setattr(rag.api, "load_llm", lambda name: llm)
+    monkeypatch.setattr(rag.api, "load_llm", lambda *_: llm)
     monkeypatch.setenv("RAG_STRICTNESS", "0.2")
 
 
@@ -227,7 +227,9 @@ def test_search(call: Call, index: str) -> None:
     lines = call("search", "parking", "--index", index, "--top-k", "1").out.splitlines()
     assert re.fullmatch(r" 1\. 0\.\d{3}  notes/office\.md · Office > Parking", lines[0])
     assert "7:30" in lines[1]
-    assert call("search", "parking", "--index", index, "--type", "pdf").out == "Nothing matches.\n"
+    assert call("search", "parking", "--index", index, "--type", "pdf").out.startswith(
+        "Nothing in the index matches the filter"
+    )
 
 
 def test_ingest_says_what_it_did(call: Call, url: str, notes: Path, tree: Tree) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -41,10 +42,12 @@ def test_lines_fit_the_terminal(screens: list[str]) -> None:
 
 
 def test_every_command_is_listed_with_a_whole_sentence(screens: list[str]) -> None:
+    first = "\n".join(screens).split("\n\n" + next(line for line in screens[1:] if " ingest [OPTIONS]" in line))[0]
     ending = "。" if "选项：" in screens else "."
     for name in rag.commands:
-        first = next(line for line in screens if line.startswith(f"  {name} "))
-        assert first.endswith(ending), first
+        found = re.search(rf"^  {name} +(\S.*(?:\n {{8}}.*)*)$", first, re.MULTILINE)
+        assert found, name
+        assert found[1].endswith(ending), found[1]
 
 
 def test_one_language_on_a_screen(screens: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from benchmarks.pairs import rates, read_pairs
@@ -62,3 +64,25 @@ def test_context_makes_up_for_what_a_passage_leaves_out() -> None:
     passage = "Opens at 8:30. Closed on Monday."
     assert agrees("The Larkspur Museum in Ghent opens at 8:30.", passage, "Larkspur Museum, Ghent > Hours")
     assert not agrees("The Larkspur Museum in Ghent opens at 8:30.", passage)
+
+
+@pytest.mark.parametrize(
+    ("statement", "passage"),
+    [
+        ("The fee is 50,000 yuan.", "费用是5万元。"),
+        ("投资一亿五千万元。", "公司投资1.5亿元。"),
+        ("The trip takes 90 minutes.", "The trip takes one and a half hours."),
+        ("It lasts six months.", "It lasts half a year."),
+        ("The shop opens at 15:00.", "The shop opens at 3 pm."),
+        ("开业日期是2024年4月3日。", "The shop opened on 3 April 2024."),
+    ],
+)
+def test_a_figure_in_another_form_is_the_same(statement: str, passage: str) -> None:
+    assert agrees(statement, passage)
+
+
+@pytest.mark.parametrize("text", ["不", "一", "9", "9.", "a|", "半", "not a "])
+def test_hostile_text_takes_no_time(text: str) -> None:
+    start = time.process_time()
+    agrees((text * 1200)[:1200], text * 5000)
+    assert time.process_time() - start < 2

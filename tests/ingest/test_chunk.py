@@ -203,4 +203,4 @@ def test_a_heading_longer_than_a_chunk() -> None:
 
 
 def test_settings_tell_one_way_of_cutting_from_another() -> None:
-    assert Chunker(HASHED.count_tokens, 64).settings() == {"splitter": "recursive-2", "size": 64}
+    assert Chunker(HASHED.count_tokens, 64).settings() == {"splitter": "recursive-3", "size": 64}

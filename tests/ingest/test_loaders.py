@@ -34,8 +34,8 @@ def outline(page: Page) -> list[tuple[int, str, str]]:
 
 
 def test_types_by_suffix() -> None:
-    names = ["a.pdf", "a.MD", "a.markdown", "a.txt", "a.htm", "a.docx", "a.csv", "a.tsv"]
-    kinds = ["pdf", "markdown", "markdown", "text", "html", "docx", "csv", "csv"]
+    names = "a.pdf a.MD a.markdown a.txt a.htm a.docx a.csv a.tsv a.XLSX a.rs a.tgz".split()
+    kinds = "pdf markdown markdown text html docx csv csv sheet code archive".split()
     assert [file_type(Path(name)) for name in names] == kinds
 
 

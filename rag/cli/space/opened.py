@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.cli.bars import count_bar
-from rag.cli.screen import say
+from rag.cli.screen import say, show
 from rag.types import Where
 
 if TYPE_CHECKING:
@@ -35,3 +36,20 @@ def short(text: str, width: int = WIDTH) -> str:
     """`text` on one line, cut to `width` characters."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def picture_font(words: Iterable[str]) -> Path | None:
+    """A font for a picture with these `words`; a line on stderr where they need one that is not there."""
+    from rag.space.maps.fonts import find_font, has_chinese
+
+    font = find_font()
+    if font is None and any(map(has_chinese, words)):
+        show(
+            say(
+                "No font with Chinese characters was found, so Chinese is left out of the picture: install one "
+                "(Debian and Ubuntu: apt install fonts-noto-cjk).",
+                "未找到中文字体，图片中省略了中文：请安装一种字体（Debian、Ubuntu：apt install fonts-noto-cjk）。",
+            ),
+            err=True,
+        )
+    return font
