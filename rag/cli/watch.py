@@ -30,8 +30,8 @@ ALLOW_EMPTY = click.option(
 
 @click.command(
     help=say(
-        "Keep the index in step with folders: what changes in them is in it within seconds, until Ctrl-C.",
-        "让索引与文件夹保持一致：文件的变化几秒内进入索引，直到按下 Ctrl-C。",
+        "Keep the index in step with folders. Changes are in it within seconds, until Ctrl-C.",
+        "让索引跟随文件夹。文件的变化几秒内进入索引，直到按下 Ctrl-C。",
     )
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
