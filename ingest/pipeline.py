@@ -31,14 +31,15 @@ def ingest(
     settings: Settings,
     *,
     csv_text: Sequence[str] = (),
+    allow_empty: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Bring `store` in step with `paths` (folders and files).
 
     A file is read again only if its content changed. Files gone from an ingested folder leave the
     index; files of other folders stay. A file that now holds nothing leaves it too; one that cannot
-    be read keeps its last good version. Raises LoadError for a missing path, IndexLocked,
-    EmbedderMismatch.
+    be read keeps its last good version. Without `allow_empty`, a folder in which nothing is left (a disk that was
+    taken away) changes nothing. Raises LoadError for a missing path, IndexLocked, EmbedderMismatch.
     """
     chunker = chunker_for(embedder, with_index_chunk_size(settings, store.manifest()))
     found = [discover(path) for path in paths]
@@ -47,7 +48,8 @@ def ingest(
             store.documents(), Indexer(writer, embedder, chunker), load_options(settings, csv_text), progress
         )
         for path, folder in zip(paths, found, strict=True):
-            run.folder(folder, folder.root if path.is_dir() else folder.files[0].path)
+            if folder.files or allow_empty:
+                run.folder(folder, folder.root if path.is_dir() else folder.files[0].path)
         return run.work()
 
 

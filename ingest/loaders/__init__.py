@@ -104,6 +104,11 @@ def file_type(path: Path) -> str:
     return TYPES[suffix]
 
 
+def is_readable_type(path: Path) -> bool:
+    """Is this the name of a file of a known format?"""
+    return path.suffix.lower() in TYPES
+
+
 def load(path: Path, options: LoadOptions | None = None, inside: Inside | None = None) -> Iterator[Page]:
     """The pages of a file that hold text, in order. `inside` says what is left for a file within another one.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from rag import __version__
-from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, serve, similarity, space
+from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, serve, similarity, space, watch
 from rag.cli.barrier import check_memory_limit, log_to_terminal, open_closed_streams, run
 from rag.cli.help import HelpFormatter, Sections
 from rag.cli.screen import say
@@ -48,6 +48,7 @@ def rag(verbose: bool) -> None:
 SECTIONS: Mapping[str, Sequence[click.Command]] = {
     say("Documents", "文档"): (
         ingest.ingest,
+        watch.watch,
         index.sources,
         index.status,
         index.forget,

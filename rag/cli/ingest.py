@@ -13,6 +13,7 @@ import click
 from rag.cli import interrupt
 from rag.cli.bars import ingest_bar
 from rag.cli.screen import options, say, show, show_json
+from rag.cli.watch import ALLOW_EMPTY, keep_in_step
 
 if TYPE_CHECKING:
     from ingest.report import IngestReport
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help=say("Only count files, chunks, tokens and calls.", "只统计文件、片段、词元和请求数。"),
 )
+@click.option("--watch", is_flag=True, help=say("Go on: rag watch.", "之后继续监视：rag watch。"))
+@ALLOW_EMPTY
 def ingest(
     paths: tuple[Path, ...],
     index: str | None,
@@ -51,6 +54,8 @@ def ingest(
     chunk_tokens: int | None,
     no_ocr: bool,
     dry_run: bool,
+    watch: bool,
+    allow_empty: bool,
     as_json: bool,
 ) -> None:
     from ingest.discover import check_path
@@ -78,10 +83,9 @@ def ingest(
                 report = rag.ingest(*paths, csv_text=columns, progress=progress)
         except Stopped as exc:
             report, stopped = exc.report, True
-    if as_json:
-        show_json({**asdict(report), "seconds": round(report.seconds, 3)})
-    else:
-        _show_report(report)
+        _show(report, as_json)
+        if watch and not stopped:
+            keep_in_step(rag, paths, columns, allow_empty, as_json)
     if stopped:
         show(say("Stopped: run it again to read the rest.", "已停止：再次运行即可读取其余文件。"), err=True)
         sys.exit(interrupt.STATUS)
@@ -101,6 +105,13 @@ def _show_estimate(rag: RAG, paths: Sequence[Path], columns: Sequence[str], as_j
         return
     for name, count in counts.items():
         show(f"{name:<8} {count:>12,}")
+
+
+def _show(report: IngestReport, as_json: bool) -> None:
+    if as_json:
+        show_json({**asdict(report), "seconds": round(report.seconds, 3)})
+    else:
+        _show_report(report)
 
 
 def _show_report(report: IngestReport) -> None:
