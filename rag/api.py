@@ -113,10 +113,10 @@ class RAG(Index):
         self.manifest()
         return self.answerer.stream(question, where)
 
-    def chat(self) -> Chat:
-        """A new conversation: an object with `ask`, `stream` and `history`."""
+    def chat(self, where: Where | None = None) -> Chat:
+        """A new conversation: an object with `ask`, `stream` and `history`, every question filtered by `where`."""
         self.manifest()
-        return Chat(self.answerer)
+        return Chat(self.answerer, where=where)
 
     def close(self) -> None:
         """Release the index and the language model."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         "就文档进行对话。在管道中，每行是一个问题。",
     )
 )
-@options("index", "embedder", "llm", "top_k", "strictness")
+@options("index", "embedder", "llm", "top_k", "strictness", "source")
 @click.option(
     "--show-asked",
     is_flag=True,
@@ -41,11 +41,14 @@ def chat(
     llm: str | None,
     top_k: int | None,
     strictness: float | None,
+    source: str | None,
     show_asked: bool,
 ) -> None:
+    from rag.types import Where
+
     with open_rag(index, embedder, llm, top_k=top_k, strictness=strictness) as rag:
         load_model(rag)
-        conversation = rag.chat()
+        conversation = rag.chat(Where(source) if source else None)
         if typed := is_terminal(sys.stdin) and is_terminal(sys.stdout):
             threading.Thread(target=_get_ready, args=(conversation.answerer,), daemon=True).start()
         with interrupt.patient() if typed else nullcontext():
@@ -82,6 +85,8 @@ def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
         case "/sources":
             for document in rag.sources():
                 show(document.source)
+        case _ if line.partition(" ")[0] == "/source":
+            _narrow(rag, conversation, line.partition(" ")[2].strip())
         case "/new":
             conversation.new()
             show(say("A new conversation.", "已开始新的对话。"))
@@ -95,10 +100,24 @@ def _turn(rag: RAG, conversation: Chat, line: str, show_asked: bool) -> bool:
     return True
 
 
+def _narrow(rag: RAG, conversation: Chat, pattern: str) -> None:
+    """From now on only sources like `pattern` are searched; all again where it is empty."""
+    from fnmatch import fnmatchcase
+
+    from rag.types import Where
+
+    count = sum(fnmatchcase(document.source, pattern or "*") for document in rag.sources())
+    if pattern and not count:
+        show(say(f"No source is like {pattern}: see /sources", f"没有与 {pattern} 相符的文件：请看 /sources"))
+        return
+    conversation.where = Where(pattern) if pattern else None
+    show(say(f"{count} sources are searched.", f"现在查找 {count} 个文件。"))
+
+
 _HELP = say(
-    "/sources  the files in the index\n/new      forget this conversation\n/quit     leave (Ctrl-D too)\n"
+    "/sources  the files in the index\n/source GLOB  search only these (without GLOB: all again)\n/new      forget this conversation\n/quit     leave (Ctrl-D too)\n"
     "Ctrl-C stops an answer. Anything else is a question.",
-    "/sources  索引中的文件\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\n"
+    "/sources  索引中的文件\n/source 模式  只查这些文件（不带模式：恢复全部）\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\n"
     "Ctrl-C 停止当前回答。其他输入都是问题。",
 )
 

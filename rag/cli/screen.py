@@ -194,13 +194,32 @@ def _row(title: str, like: str | None) -> str:
 
 
 def show_citations(answer: Answer) -> None:
-    """The citations under an answer: number, place and, unless the answer has it, quotation."""
+    """The citations under an answer: each place once with its numbers, and the quotations that the answer lacks.
+
+    Under a refusal, what comes nearest.
+    """
+    places: dict[str, list[Citation]] = {}
     for citation in answer.citations:
-        quote = " ".join(citation.quote.split())
-        short = quote if len(quote) <= QUOTE else quote[:QUOTE] + "…"
-        show(f"  [{citation.n}] {place(citation, answer.question)}", bold=True)
-        if quote not in answer.text:
-            show(f"      {short}", dim=True)
+        places.setdefault(place(citation, answer.question), []).append(citation)
+    for where, cited in places.items():
+        show(f"  {''.join(f'[{citation.n}]' for citation in cited)} {where}", bold=True)
+        for citation in cited:
+            if _one_line(citation.quote) not in answer.text:
+                show(f"      {_short(citation.quote)}", dim=True)
+    if answer.refused and answer.nearest:
+        show(say("  What comes nearest:", "  最接近的内容：", answer.question), dim=True)
+        for citation in answer.nearest:
+            show(f"  · {place(citation, answer.question)}", bold=True)
+            show(f"      {_short(citation.quote)}", dim=True)
+
+
+def _one_line(quote: str) -> str:
+    return " ".join(quote.split())
+
+
+def _short(quote: str) -> str:
+    line = _one_line(quote)
+    return line if len(line) <= QUOTE else line[:QUOTE] + "…"
 
 
 def show_usage(answer: Answer) -> None:

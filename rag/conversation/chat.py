@@ -21,7 +21,7 @@ from rag.llms.profile import profile_of
 from rag.llms.prompts import render, reply
 from rag.text import language
 from rag.text.injection import sanitise_for_model
-from rag.types import Answer, Message
+from rag.types import Answer, Message, Where
 
 _LONGEST = 64  # tokens of a rewritten question
 
@@ -32,12 +32,14 @@ log = logging.getLogger(__name__)
 class Chat:
     """A conversation over one index.
 
-    `history` holds its answers in order, `asked` the last question in the form that was put to the model.
+    `history` holds its answers in order, `asked` the last question in the form that was put to the model; `where`
+    is the filter of every question.
     """
 
     answerer: Answerer
     history: list[Answer] = field(default_factory=list)
     asked: str = ""
+    where: Where | None = None
 
     def ask(self, question: str) -> Answer:
         """The answer to `question`, read in the light of the turns before it."""
@@ -46,7 +48,7 @@ class Chat:
     def stream(self, question: str) -> Iterator[str | Answer]:
         """Pieces of the answer's text, then the `Answer`; its `asked` is the rewritten question."""
         self.asked, context = self._standalone(question)
-        for piece in self.answerer.stream(question, asked=self.asked, context=context):
+        for piece in self.answerer.stream(question, self.where, self.asked, context):
             if isinstance(piece, Answer):
                 self.history.append(piece)
             yield piece
