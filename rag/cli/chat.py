@@ -115,9 +115,15 @@ def _narrow(rag: RAG, conversation: Chat, pattern: str) -> None:
 
 
 _HELP = say(
-    "/sources  the files in the index\n/source GLOB  search only these (without GLOB: all again)\n/new      forget this conversation\n/quit     leave (Ctrl-D too)\n"
+    "/sources      the files in the index\n"
+    "/source GLOB  search only these; without GLOB all again\n"
+    "/new          forget this conversation\n"
+    "/quit         leave (Ctrl-D too)\n"
     "Ctrl-C stops an answer. Anything else is a question.",
-    "/sources  索引中的文件\n/source 模式  只查这些文件（不带模式：恢复全部）\n/new      开始新的对话\n/quit     退出（也可用 Ctrl-D）\n"
+    "/sources      索引中的文件\n"
+    "/source 模式  只查这些文件；不带模式则恢复全部\n"
+    "/new          开始新的对话\n"
+    "/quit         退出（也可用 Ctrl-D）\n"
     "Ctrl-C 停止当前回答。其他输入都是问题。",
 )
 
