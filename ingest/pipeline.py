@@ -43,7 +43,9 @@ def ingest(
     index; files of other folders stay. A file that now holds nothing leaves it too; one that cannot
     be read keeps its last good version. A file that was moved is not read again. Sources of other folders whose
     files are gone are reported, and removed with `prune`. Without `allow_empty`, a folder in which nothing is left
-    (a disk that was taken away) changes nothing. Raises LoadError for a missing path, IndexLocked, EmbedderMismatch.
+    (a disk that was taken away) changes nothing.
+
+    Raises LoadError for a missing path, IndexLocked, EmbedderMismatch.
     """
     chunker = chunker_for(embedder, with_index_chunk_size(settings, store.manifest()))
     found = [discover(path) for path in paths]
