@@ -65,7 +65,7 @@ class TestDashscopeEndpoint(_OverHttp):
         monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
         llm = load_llm("dashscope:qwen-plus")
         assert llm is not None
-        llm._told_context = 2048  # type: ignore[attr-defined]
+        llm._given_context = 2048  # type: ignore[attr-defined]
         yield llm
         llm.close()
 
@@ -81,7 +81,7 @@ class TestInstance(_OverHttp):
         )
         model.stream_usage = True
         llm = adopt(model)
-        llm._told_context = 2048  # type: ignore[attr-defined]
+        llm._given_context = 2048  # type: ignore[attr-defined]
         yield llm
         llm.close()
 
