@@ -368,7 +368,7 @@ def test_thoughts_in_tags(stream: list[str], answer: str, thought: str) -> None:
 def test_similarity_of_three_sentences() -> None:
     from click.testing import CliRunner
 
-    from rag.cli.similarity import similarity
+    from rag.cli.space.similarity import similarity
 
     texts = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
     shown = CliRunner().invoke(similarity, [*texts, "--embedder", "st:all-MiniLM-L6-v2"], catch_exceptions=False)
