@@ -4,6 +4,7 @@ PYTHON ?= python3
 DOCS ?= data/docs
 Q ?= How long is the warranty?
 SHARED ?= ../shared
+DEMO := faiss:data/demo
 DEMO_ZH := 燕鸥 2 每用水多少升会提示除垢？
 DEMO_EN := After how many kilograms of coffee should the burrs of the Wren grinder be replaced?
 DEMO_NONE := Can I bring my dog to the office?
@@ -51,8 +52,8 @@ models: install ## fetch the default models (about 1.3 GB, once for all projects
 
 demo: install ## three questions to the sample folder
 	@$(BIN)/rag models pull
-	@$(BIN)/rag ingest data/docs
-	@printf '%s\n' "$(DEMO_ZH)" "$(DEMO_EN)" "$(DEMO_NONE)" | $(BIN)/rag chat
+	@RAG_INDEX=$(DEMO) $(BIN)/rag ingest data/docs
+	@printf '%s\n' "$(DEMO_ZH)" "$(DEMO_EN)" "$(DEMO_NONE)" | RAG_INDEX=$(DEMO) $(BIN)/rag chat
 
 ingest: install ## read a folder: make ingest DOCS=folder
 	@$(BIN)/rag ingest "$(DOCS)"
@@ -108,4 +109,4 @@ bench-quick: install ## the same with two peers and 300 abstracts: under three m
 	@$(BIN)/python -m benchmarks.run --shared "$(SHARED)" --quick
 
 clean: ## remove the environment and the sample index
-	rm -rf .venv .venv-ollama data/index
+	rm -rf .venv .venv-ollama data/index data/demo

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from ingest.chunk import chunker_for
@@ -18,9 +19,10 @@ from ingest.title import with_title
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError, Skip
-from rag.stores import Store
+from rag.stores import CanDump, Store
 from rag.types import Document, Manifest, Page
 
+_MOST_CARRIED = 20_000  # chunks of a document that are held to be renamed; a longer one is read again
 _BEAT = 0.2  # seconds between two words on how far it is
 
 
@@ -32,25 +34,40 @@ def ingest(
     *,
     csv_text: Sequence[str] = (),
     allow_empty: bool = True,
+    prune: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> IngestReport:
     """Bring `store` in step with `paths` (folders and files).
 
     A file is read again only if its content changed. Files gone from an ingested folder leave the
     index; files of other folders stay. A file that now holds nothing leaves it too; one that cannot
-    be read keeps its last good version. Without `allow_empty`, a folder in which nothing is left (a disk that was
-    taken away) changes nothing. Raises LoadError for a missing path, IndexLocked, EmbedderMismatch.
+    be read keeps its last good version. A file that was moved is not read again. Sources of other folders whose
+    files are gone are reported, and removed with `prune`. Without `allow_empty`, a folder in which nothing is left
+    (a disk that was taken away) changes nothing.
+
+    Raises LoadError for a missing path, IndexLocked, EmbedderMismatch.
     """
     chunker = chunker_for(embedder, with_index_chunk_size(settings, store.manifest()))
     found = [discover(path) for path in paths]
     with store.write(manifest_for(embedder, chunker)) as writer:
         run = _Run(
-            store.documents(), Indexer(writer, embedder, chunker), load_options(settings, csv_text), progress
+            store,
+            store.documents(),
+            Indexer(writer, embedder, chunker),
+            load_options(settings, csv_text),
+            progress,
         )
-        for path, folder in zip(paths, found, strict=True):
+        # The outermost first: it gives the names, in whatever order they are given.
+        for path, folder in sorted(zip(paths, found, strict=True), key=_depth):
             if folder.files or allow_empty:
                 run.folder(folder, folder.root if path.is_dir() else folder.files[0].path)
+        run.look_for_gone(prune)
         return run.work()
+
+
+def _depth(given: tuple[Path, Found]) -> tuple[int, bool]:
+    path, found = given
+    return len(found.root.parts), not path.is_dir()
 
 
 def with_index_chunk_size(settings: Settings, made: Manifest | None) -> Settings:
@@ -94,10 +111,21 @@ def content_hash(path: Path, kind: str, csv_text: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-@dataclass(slots=True)
+def is_gone(path: str) -> bool:
+    """Whether no file is at `path`, an absolute one; what cannot be looked at is not gone."""
+    try:
+        return Path(path).is_absolute() and not Path(path).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+@dataclass
 class _Run:
     """One ingest: what was there, what is to be read, what became of it."""
 
+    store: Store
     known: Mapping[str, Document]
     indexer: Indexer
     options: LoadOptions
@@ -106,6 +134,7 @@ class _Run:
     began: float = field(default_factory=time.perf_counter)
     names: dict[str, str] = field(default_factory=dict)  # path → source, of the files found
     taken: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)  # sources that were known, and were removed or renamed
     queue: list[Document] = field(default_factory=list)
     done: int = 0  # files that needed no reading, or gave nothing
     to_read: int = 0  # bytes
@@ -119,19 +148,40 @@ class _Run:
             path = str(file.path)
             if path in self.names:
                 continue
-            source = by_path.get(path) or self._name(root, file)
+            old = by_path.get(path)
+            source = old if old and not self._is_inner(old, root, file) else self._name(root, file)
             self.names[path] = source
             self.taken.add(source)
-            self._consider(source, file.path)
+            self._consider(source, file.path, old)
         for problem in found.problems:
             rows = self.report.failed if problem.failed else self.report.skipped
             rows.append({"source": f"{root.name}/{problem.source}", "reason": problem.reason})
         unseen = [found.root / problem.source for problem in found.problems if problem.failed]
-        self.report.removed += self.indexer.writer.remove(self._gone(root, unseen))
+        self.report.removed += self._remove(self._missing(root, unseen))
 
-    def _gone(self, root: Path, unseen: Sequence[Path]) -> list[str]:
+    def look_for_gone(self, prune: bool) -> None:
+        """Report the sources of other folders whose files are gone; with `prune`, remove them."""
+        gone = [
+            source
+            for source, document in self.known.items()
+            if source not in self.left and document.path not in self.names and is_gone(document.path)
+        ]
+        if prune:
+            self.report.removed += self._remove(gone)
+        else:
+            self.report.gone = gone
+
+    def _remove(self, sources: Sequence[str]) -> int:
+        self.left.update(sources)
+        return self.indexer.writer.remove(sources)
+
+    def _missing(self, root: Path, unseen: Sequence[Path]) -> list[str]:
         """The sources under `root` that were not found, those in folders that could not be read aside."""
-        missing = [source for source, document in self.known.items() if document.path not in self.names]
+        missing = [
+            source
+            for source, document in self.known.items()
+            if document.path not in self.names and source not in self.left
+        ]
         paths = {source: Path(self.known[source].path) for source in missing}
         return [
             source
@@ -148,8 +198,14 @@ class _Run:
                 return source
         return file.path.as_posix()
 
-    def _consider(self, source: str, path: Path) -> None:
-        """Queue a file to be read, unless it is as it was or of no use."""
+    def _is_inner(self, old: str, root: Path, file: File) -> bool:
+        """Whether `old` names a file as a folder inside `root` did: names are those of the outermost folder."""
+        return f"/{file.path.relative_to(root.parent).as_posix()}".endswith(f"/{old}") and old != (
+            file.path.relative_to(root.parent).as_posix()
+        )
+
+    def _consider(self, source: str, path: Path, before: str | None) -> None:
+        """Queue a file to be read, unless it is as it was or of no use; `before` is its name so far."""
         try:
             document = describe(source, path, self.options)
         except LoadError as exc:
@@ -159,8 +215,36 @@ class _Run:
             if old is not None and (old.sha256, old.path) == (document.sha256, document.path):
                 self.report.unchanged += 1
                 self.done += 1
+            elif self._take_over(document, before):
+                self.report.moved += 1
+                self.done += 1
             else:
                 self.queue.append(document)
+
+    def _take_over(self, document: Document, before: str | None) -> bool:
+        """Give `document` the chunks of the same file under another name or path; whether there is one."""
+        name = before or self._moved.get((document.sha256, Path(document.path).name))
+        old = self.known.get(name or "")
+        if name is None or old is None or name in self.left:
+            return False
+        if old.sha256 != document.sha256 or old.chunks > _MOST_CARRIED or not isinstance(self.store, CanDump):
+            if before and before != document.source:
+                self._remove([before])
+            return False
+        _, chunks, vectors = self.store.rows(name)
+        self._remove([name])
+        renamed = [replace(chunk, source=document.source) for chunk in chunks]
+        self.indexer.writer.put(replace(document, chunks=old.chunks), renamed, vectors)
+        return True
+
+    @cached_property
+    def _moved(self) -> dict[tuple[str, str], str]:
+        """The sources whose files are gone, by content and name."""
+        return {
+            (document.sha256, Path(document.path).name): source
+            for source, document in self.known.items()
+            if is_gone(document.path)
+        }
 
     def work(self) -> IngestReport:
         """Read, chunk, embed and commit what is queued. Raises Stopped where it is interrupted."""

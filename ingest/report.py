@@ -26,6 +26,8 @@ class Progress:
 class IngestReport:
     """What became of every file: each is counted once. `chunks` were written, `seconds` were taken.
 
+    `moved` are files that lie elsewhere than before, or are named by an outer folder now; nothing is read again.
+    `gone` are the sources of other folders whose files are no longer there: they are still in the index.
     `cut` are tables with rows too long for one chunk: all of such a row is there, in several. `ocr_pages` are
     files with pages read by OCR: how many, and how sure it was.
     """
@@ -34,10 +36,12 @@ class IngestReport:
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
+    moved: int = 0
     skipped: list[Problem] = field(default_factory=list)
     failed: list[Problem] = field(default_factory=list)
     cut: list[Problem] = field(default_factory=list)
     ocr_pages: list[Problem] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     chunks: int = 0
     seconds: float = 0.0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -109,10 +110,11 @@ class Index:
         return self.store.statistics() if isinstance(self.store, HasStatistics) else {}
 
     def forget(self, *sources: str, dry_run: bool = False) -> list[str]:
-        """Remove sources from the index and return their names; each is a name or a glob such as "drafts/*".
+        """Remove sources from the index and return their names.
 
-        With `dry_run` nothing is removed. Raises IndexMissing, IndexLocked, and StoreError where a name or
-        a glob matches nothing; then nothing is removed either.
+        Each is a name, a folder ("drafts", or its path, whether it is still there or not) or a glob ("drafts/*").
+        With `dry_run` nothing is removed. Raises IndexMissing, IndexLocked, and StoreError where one of them
+        matches nothing; then nothing is removed either.
         """
         made = self.manifest()
         if dry_run:
@@ -192,11 +194,22 @@ def store_at(index: str | Store | VectorStore | None, settings: Settings) -> Sto
 
 
 def _matching(known: Mapping[str, Document], wanted: Sequence[str]) -> list[str]:
-    """The sources of these names or globs, in order of name. Raises StoreError for one that matches nothing."""
+    """The sources of these names, folders or globs, by name. Raises StoreError for one that matches nothing."""
     found: set[str] = set()
     for name in wanted:
-        matches = [name] if name in known else [source for source in known if fnmatchcase(source, name)]
+        matches = [name] if name in known else _in_folder(known, name)
+        matches = matches or [source for source in known if fnmatchcase(source, name)]
         if not matches:
             raise StoreError(f"the index has no source {name!r}: `rag sources` lists them")
         found.update(matches)
     return sorted(found)
+
+
+def _in_folder(known: Mapping[str, Document], name: str) -> list[str]:
+    """The sources in a folder, as sources are named or by its path."""
+    inside, folder = name.rstrip("/\\") + "/", Path(name).expanduser().absolute()
+    return [
+        source
+        for source, document in known.items()
+        if source.startswith(inside) or (document.path and Path(document.path).is_relative_to(folder))
+    ]

@@ -48,18 +48,29 @@ class _Query(BaseModel):
     query: str = Field(description="What to look for, as a full question in the language of the documents.")
 
 
+_SEARCHES = (
+    "search_documents",
+    "Searches the user's own documents. Says which file and page each passage comes from.",
+)
+_ANSWERS = (
+    "ask_documents",
+    "Answers a question from the user's own documents alone, with citations. Says so where they hold no answer.",
+)
+
+
 def rag_tool(
     rag: RAG,
     *,
     k: int = 5,
     answers: bool = False,
-    name: str = "search_documents",
-    description: str = "Searches the user's own documents. Says which file and page each passage comes from.",
+    name: str = "",
+    description: str = "",
 ) -> BaseTool:
     """A tool for `langchain.agents.create_agent`.
 
     It gives the model the `k` best passages, numbered and with their places, and the hits as artifact. With
-    `answers` it gives the answer that the documents support, with its citations, and the `Answer`.
+    `answers` it gives the answer that the documents support, with its citations, and the `Answer`. `name` and
+    `description`, from which the model chooses, suit what it gives, where they are not given.
     An error (no index, an empty query) is a message to the model.
     """
 
@@ -77,8 +88,8 @@ def rag_tool(
 
     return StructuredTool.from_function(
         answer if answers else search,
-        name=name,
-        description=description,
+        name=name or (_ANSWERS if answers else _SEARCHES)[0],
+        description=description or (_ANSWERS if answers else _SEARCHES)[1],
         args_schema=_Query,
         response_format="content_and_artifact",
         handle_tool_error=True,

@@ -130,6 +130,16 @@ class Hit:
     lexical: float | None = None
     also: tuple[Chunk, ...] = ()
 
+    @property
+    def source(self) -> str:
+        """The file of the chunk, as the index names it."""
+        return self.chunk.source
+
+    @property
+    def text(self) -> str:
+        """The text of the chunk."""
+        return self.chunk.text
+
     def as_json(self) -> dict[str, Any]:
         """What `rag search --json` shows of it."""
         chunk = self.chunk

@@ -193,7 +193,7 @@ def test_eight_readers_while_one_writes(index: str, tree: Tree) -> None:
 def test_threads_that_ask_at_once_load_one_model(index: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[ScriptedLLM] = []
 
-    def load(name: str) -> ScriptedLLM:
+    def load(name: str, seconds: float) -> ScriptedLLM:
         time.sleep(0.05)
         loaded.append(ScriptedLLM(SCRIPT))
         return loaded[-1]
@@ -249,3 +249,14 @@ def test_a_new_index_beside_one(url: str, new: str) -> None:
     assert new_index_url(url) == new
     if new.startswith(("faiss", "elastic")):
         open_store(new).close()
+
+
+def test_a_question_that_is_none(rag: RAG) -> None:
+    for question in (None, 7, b"warranty"):
+        with pytest.raises(RagError, match="a question is text, not"):
+            rag.ask(question)  # type: ignore[arg-type]
+
+
+def test_a_hit_says_its_source(rag: RAG) -> None:
+    hit = rag.search("warranty of the Tern machine")[0]
+    assert (hit.source, hit.text) == (hit.chunk.source, hit.chunk.text)

@@ -108,6 +108,8 @@ class TestTool:
         assert "there is no index at" in told.content
 
     def test_its_schema(self, rag: RAG) -> None:
+        assert (rag_tool(rag).name, rag_tool(rag, answers=True).name) == ("search_documents", "ask_documents")
+        assert "answer" in rag_tool(rag, answers=True).description
         tool = rag_tool(rag, name="handbook")
         assert tool.name == "handbook"
         assert list(tool.args) == ["query"]

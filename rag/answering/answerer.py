@@ -177,6 +177,8 @@ def final_answer(pieces: Iterator[str | Answer]) -> Answer:
 
 def validate_question(question: str) -> str:
     """`question` without the white space around it. Raises QuestionError where it cannot be asked."""
+    if not isinstance(question, str):
+        raise QuestionError(f"a question is text, not {type(question).__name__}: ask with a string")
     text = question.strip()
     if not text:
         raise QuestionError("the question is empty: ask something")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from rag import __version__
-from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, serve, similarity, space, watch
+from rag.cli import ask, chat, evaluate, index, ingest, interrupt, models, serve, space, watch
 from rag.cli.barrier import check_memory_limit, log_to_terminal, open_closed_streams, run
 from rag.cli.help import HelpFormatter, Sections
 from rag.cli.screen import say
@@ -56,7 +56,7 @@ SECTIONS: Mapping[str, Sequence[click.Command]] = {
         index.check,
     ),
     say("Questions", "提问"): (ask.ask, chat.chat, ask.search, serve.serve),
-    say("What the documents are like", "了解文档"): (*space.COMMANDS, similarity.similarity),
+    say("What the documents are like", "了解文档"): space.COMMANDS,
     say("Models and measuring", "模型与评测"): (models.models, evaluate.evaluate),
 }
 """All commands, under what they are for, in the order of the help."""

@@ -18,8 +18,14 @@ from rag.types import Answer, Where
 if TYPE_CHECKING:
     from rag.api import RAG
 
+A_QUESTION = {"ignore_unknown_options": True}
+"""A question may begin with a dash ("-z 选项做什么")."""
 
-@click.command(help=say("Answer QUESTION from the documents, with citations.", "根据文档回答问题，并注明出处。"))
+
+@click.command(
+    context_settings=A_QUESTION,
+    help=say("Answer QUESTION from the documents, with citations.", "根据文档回答问题，并注明出处。"),
+)
 @click.argument("question")
 @options("index", "embedder", "llm", "top_k", "strictness", "source", "type", "page", "json")
 @click.option(
@@ -47,7 +53,10 @@ def ask(
             show_answer(question, rag.stream(question, where), cost)
 
 
-@click.command(help=say("List the passages that match QUESTION best.", "列出与问题最相关的段落。"))
+@click.command(
+    context_settings=A_QUESTION,
+    help=say("List the passages that match QUESTION best.", "列出与问题最相关的段落。"),
+)
 @click.argument("question")
 @options("index", "embedder", "top_k", "source", "type", "page", "json")
 def search(

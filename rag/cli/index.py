@@ -59,18 +59,21 @@ def sources(index: str | None, as_json: bool) -> None:
 
 @click.command(
     help=say(
-        "Take SOURCE, as `rag sources` names it, out of the index.", "从索引中移除 SOURCE（名称见 rag sources）。"
+        "Take sources, folders or patterns, as `rag sources` names them, out of the index.",
+        "从索引中移除来源、文件夹或通配符所指的来源（名称见 rag sources）。",
     )
 )
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+@click.option("--dry-run", is_flag=True, help=say("Only list what would go.", "只列出将被移除的来源。"))
 @options("index")
-def forget(source: str, index: str | None) -> None:
+def forget(sources: tuple[str, ...], dry_run: bool, index: str | None) -> None:
     from rag.index import Index
 
     with Index.open(index) as opened:
-        forgotten = opened.forget(source)
+        forgotten = opened.forget(*sources, dry_run=dry_run)
     for name in forgotten:
-        show(say(f"Forgotten: {name}", f"已移除：{name}"))
+        gone = say(f"Forgotten: {name}", f"已移除：{name}")
+        show(say(f"Would be forgotten: {name}", f"将移除：{name}") if dry_run else gone)
 
 
 @click.command(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         "把文件夹和文件读入索引。再次运行即可更新：只读取有变化的文件。",
     )
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH…")
 @options("index", "embedder", "json")
 @click.option(
     "--csv-text",
@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 )
 @click.option("--watch", is_flag=True, help=say("Go on: rag watch.", "之后继续监视：rag watch。"))
 @ALLOW_EMPTY
+@click.option(
+    "--prune",
+    is_flag=True,
+    help=say("Take sources whose files are gone out of the index.", "从索引中移除文件已不存在的来源。"),
+)
 def ingest(
     paths: tuple[Path, ...],
     index: str | None,
@@ -56,6 +61,7 @@ def ingest(
     dry_run: bool,
     watch: bool,
     allow_empty: bool,
+    prune: bool,
     as_json: bool,
 ) -> None:
     from ingest.discover import check_path
@@ -63,6 +69,8 @@ def ingest(
     from rag.api import RAG
     from rag.cli.bars import fetching
 
+    if not paths and not prune:
+        raise click.UsageError(say("name a folder or a file to read", "请给出要读取的文件夹或文件"))
     for path in paths:
         check_path(path)  # said before any model is fetched
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
@@ -80,7 +88,7 @@ def ingest(
         stopped = False
         try:
             with ingest_bar() as progress:
-                report = rag.ingest(*paths, csv_text=columns, progress=progress)
+                report = rag.ingest(*paths, csv_text=columns, prune=prune, progress=progress)
         except Stopped as exc:
             report, stopped = exc.report, True
         _show(report, as_json)
@@ -123,7 +131,9 @@ def _show_report(report: IngestReport) -> None:
     ):
         for row in rows:
             show(f"{kind}: {row['source']} ({row['reason']})", fg=colour, err=True)
-    if not (report.added or report.updated or report.removed):
+    if report.gone:
+        _show_gone(report.gone)
+    if not (report.added or report.updated or report.removed or report.moved):
         show(
             say(
                 f"Nothing changed: {report.unchanged} files are as they were.",
@@ -133,13 +143,26 @@ def _show_report(report: IngestReport) -> None:
             else say("There was nothing to read there.", "那里没有可读取的文件。")
         )
         return
+    moved = (f"{report.moved} moved, ", f"移动 {report.moved}，") if report.moved else ("", "")
     show(
         say(
             f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
-            f"{report.removed} removed, {len(report.skipped)} skipped, {len(report.failed)} failed"
+            f"{report.removed} removed, {moved[0]}{len(report.skipped)} skipped, {len(report.failed)} failed"
             f" · {report.chunks} chunks · {report.seconds:.1f} s",
             f"新增 {report.added}，更新 {report.updated}，未变 {report.unchanged}，移除 {report.removed}，"
-            f"跳过 {len(report.skipped)}，失败 {len(report.failed)}"
+            f"{moved[1]}跳过 {len(report.skipped)}，失败 {len(report.failed)}"
             f" · {report.chunks} 个片段 · {report.seconds:.1f} 秒",
         )
+    )
+
+
+def _show_gone(gone: Sequence[str]) -> None:
+    first = ", ".join(gone[:3]) + ("…" if len(gone) > 3 else "")
+    show(
+        say(
+            f"gone: the files of {len(gone)} sources in the index ({first}); `rag ingest --prune` takes them out",
+            f"已不存在：索引中 {len(gone)} 个来源的文件（{first}）；运行 rag ingest --prune 可移除",
+        ),
+        fg="yellow",
+        err=True,
     )

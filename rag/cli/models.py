@@ -36,9 +36,11 @@ def list_models(as_json: bool) -> None:
     if as_json:
         show_json({"models": rows})
         return
+    width = max(len(row["name"]) for row in rows)
+    show(f"{say('name', '名称'):<{width}}       MB  {say('here', '本机')}  {say('licence', '许可证')}", bold=True)
     for row in rows:
-        here = say("here", "已有") if row["here"] else say("-", "-")
-        show(f"{row['name']:<40} {row['bytes'] / 1e6:8.1f} MB  {here:<5} {row['licence']}")
+        here = say("yes ", "有  ") if row["here"] else "-   "
+        show(f"{row['name']:<{width}} {row['bytes'] / 1e6:8.1f}  {here}  {row['licence']}"[:80])
 
 
 @models.command(help=say("Fetch models, the default ones if none is named.", "下载模型，未指定时下载默认模型。"))

@@ -62,7 +62,7 @@ class LangChainLLM:
     ) -> None:
         self.seconds = SECONDS
         self._endpoint, self._connect, self._policy = endpoint, connect, policy
-        self._told_context, self._whole, self._thinks = context_tokens, whole, thinks
+        self._given_context, self._whole, self._thinks = context_tokens, whole, thinks
         self._no_temperature = False
 
     def __repr__(self) -> str:
@@ -74,8 +74,8 @@ class LangChainLLM:
 
     @cached_property
     def context_tokens(self) -> int:
-        if self._told_context:
-            return self._told_context
+        if self._given_context:
+            return self._given_context
         profile = getattr(self._model, "profile", None) or {}
         return int(profile.get("max_input_tokens") or CONTEXT_TOKENS)
 
@@ -126,7 +126,7 @@ class LangChainLLM:
         except RagError:
             raise
         except Exception as exc:
-            raise LLMError(self._said(exc, budget)) from exc
+            raise LLMError(self._message(exc, budget)) from exc
         yield Piece("", {}, with_cost(self._endpoint, usage))
 
     def _chunks(
@@ -185,7 +185,7 @@ class LangChainLLM:
         self._no_temperature = True
         return True
 
-    def _said(self, exc: Exception, budget: Budget) -> str:
+    def _message(self, exc: Exception, budget: Budget) -> str:
         found = failure(exc)
         if found.kind == "length":
             return (

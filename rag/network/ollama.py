@@ -45,15 +45,15 @@ def details(endpoint: Endpoint, model: str, error: type[RagError]) -> Details:
         raise MissingExtra(endpoint.name, "langchain-ollama", "ollama") from exc
     with closing(Client(host=endpoint.address, timeout=endpoint.timeout)) as client:
         keep_budgets(client)
-        shown = _told(endpoint, model, error, lambda: client.show(model))
-        listed = _told(endpoint, model, error, client.list)
+        shown = _ask(endpoint, model, error, lambda: client.show(model))
+        listed = _ask(endpoint, model, error, client.list)
     windows = [value for key, value in (shown.modelinfo or {}).items() if key.endswith(".context_length")]
     names = {model, f"{model}:latest"}
     digests = [entry.digest or "" for entry in listed.models if entry.model in names]
     return Details(int(windows[0]) if windows else None, digests[0] if digests else "")
 
 
-def _told(endpoint: Endpoint, model: str, error: type[RagError], ask: Callable[[], T]) -> T:
+def _ask(endpoint: Endpoint, model: str, error: type[RagError], ask: Callable[[], T]) -> T:
     budget = Budget(_SECONDS, _BYTES)
     try:
         with budget.in_use():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from rag.errors import ConfigError
@@ -142,11 +143,13 @@ class HasStatistics(Protocol):
 
 
 def open_store(url: str) -> Store:  # noqa: PLR0911
-    """The store at `url`: "faiss:FOLDER", or "qdrant://host/name" and others. Only `write` creates an index.
+    """The store at `url`: "faiss:FOLDER" or its path, "qdrant://host/name" and others. Only `write` creates one.
 
     Raises ConfigError for an unknown scheme, MissingExtra if its client is not installed.
     """
     scheme, _, rest = url.partition(":")
+    if url.startswith(("/", "./", "../", "~", "\\")) or Path(url).drive:  # a folder of ours, as people write one
+        scheme, rest = "faiss", url
     match scheme:
         case "faiss" if rest:
             from rag.stores.faiss.store import FaissStore

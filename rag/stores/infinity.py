@@ -114,7 +114,7 @@ class _Process:
         names = ("log", "data", "tmp", "wal", "resource")
         config.write_text(_CONFIG.format(**{name: json.dumps(str(folder / name)) for name in names}), "utf-8")
         try:
-            with _silent():
+            with _without_output():
                 self._held = infinity_embedded.connect(str(folder), str(config))
         except BaseException:
             claim.release()
@@ -122,7 +122,7 @@ class _Process:
         self._folder, self._claim = folder, claim
 
     def _close(self) -> None:
-        with _silent():
+        with _without_output():
             self._held.disconnect()
         self._held = self._folder = None
         if self._claim is not None:
@@ -288,7 +288,7 @@ class Infinity:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def _without_output() -> Iterator[None]:
     """Suppress standard output, where Infinity would print its settings."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)

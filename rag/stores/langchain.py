@@ -113,7 +113,7 @@ class LangChain:
         given = self._records.embeddings
         if isinstance(given, GivenVectors):
             given.none = [1.0] + [0.0] * (dim - 1)  # a record's vector must fit beside those of the chunks
-        with self._in_words():
+        with self._translate_errors():
             first = self._chunks.similarity_search_by_vector([1.0] + [0.0] * (dim - 1), k=1)
         if any("number" not in each.metadata and "key" not in each.metadata for each in first):
             raise StoreError(
@@ -141,7 +141,7 @@ class LangChain:
         texts = [f"{row.number}\n{row.chunk.text}" for row in rows]
         if isinstance(given := self._chunks.embeddings, GivenVectors):
             given.give(texts, [row.vector for row in rows])
-        with self._in_words():
+        with self._translate_errors():
             self._chunks.add_texts(texts, [_metadata(row) for row in rows], ids=[str(row.number) for row in rows])
 
     def add_records(self, kind: Literal["document", "segment"], records: Mapping[int, str]) -> None:
@@ -166,7 +166,7 @@ class LangChain:
     def nearest(self, query: Vector, n: int, among: EngineFilter, exact: bool) -> ScoredNumbers:  # noqa: ARG002
         k = min(n, self._hits)
         while True:
-            with self._in_words():
+            with self._translate_errors():
                 found = self._chunks.similarity_search_by_vector(query.tolist(), k=k)
             kept = [e.metadata for e in found if "number" in e.metadata and _lets_through(among, e.metadata)]
             if len(kept) >= n or len(found) < k or k == self._hits:
@@ -185,7 +185,7 @@ class LangChain:
         """The chunks with these numbers as LangChain documents."""
         found: list[Document] = []
         for i in range(0, len(numbers), _AT_ONCE):
-            with self._in_words():
+            with self._translate_errors():
                 found += self._chunks.get_by_ids([str(each) for each in numbers[i : i + _AT_ONCE]])
         return found
 
@@ -205,7 +205,7 @@ class LangChain:
     def _get(self, keys: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for i in range(0, len(keys), _AT_ONCE):
-            with self._in_words():
+            with self._translate_errors():
                 documents = self._records.get_by_ids([_RECORD + each for each in keys[i : i + _AT_ONCE]])
             for each in documents:
                 key = str(each.metadata["key"])
@@ -224,7 +224,7 @@ class LangChain:
             rows.append((key, parts[0], len(parts)))
         for i in range(0, len(rows), _AT_ONCE):
             some = rows[i : i + _AT_ONCE]
-            with self._in_words():
+            with self._translate_errors():
                 self._records.add_texts(
                     [body for _, body, _ in some],
                     [{"key": key, "parts": parts} for key, _, parts in some],
@@ -234,11 +234,11 @@ class LangChain:
     def _remove(self, store: VectorStore, keys: Sequence[str]) -> None:
         ids = list(keys) if store is self._chunks else [_RECORD + each for each in keys]
         if ids:
-            with self._in_words():
+            with self._translate_errors():
                 store.delete(ids)
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Raise whatever the store raises as a StoreError of one line: any exception is possible."""
         try:
             yield

@@ -122,7 +122,7 @@ class Milvus:
     def state(self) -> str | None:
         if self._absent():
             return None
-        with self._in_words():
+        with self._translate_errors():
             if not self._client.has_collection(self._records, timeout=_SECONDS):
                 self._dim()
                 return None
@@ -154,7 +154,7 @@ class Milvus:
         self._put(self._records, [_record("state", "state", 0, text)])
 
     def create(self, dim: int) -> bool:
-        with self._in_words():
+        with self._translate_errors():
             there = self._dim()
             if there is None:
                 self._create(self._name, "number", dim)
@@ -199,20 +199,20 @@ class Milvus:
         return int(fields["dense"]["params"]["dim"])
 
     def drop(self) -> None:
-        with self._in_words():
+        with self._translate_errors():
             for name in (self._name, self._records):
                 if self._client.has_collection(name, timeout=_SECONDS):
                     self._client.drop_collection(name, timeout=_SECONDS)
 
     def claims(self) -> dict[str, str]:
-        with self._in_words():
+        with self._translate_errors():
             return {str(each["key"]): str(each["body"]) for each in self._query('kind == "claim"')}
 
     def claim(self, owner: str, text: str | None) -> None:
         if text is not None:
             self._put(self._records, [_record(owner, "claim", 0, text)])
             return
-        with self._in_words():
+        with self._translate_errors():
             self._client.delete(self._records, ids=[owner], timeout=_SECONDS)
 
     def add_chunks(self, rows: Sequence[Row]) -> None:
@@ -237,14 +237,14 @@ class Milvus:
 
     def records(self, kind: Literal["document", "segment"], first: int, last: int) -> dict[int, str]:
         found: dict[int, str] = {}
-        with self._in_words():
+        with self._translate_errors():
             for start in range(first, last + 1, _MOST):
                 part = _between("number", start, min(last, start + _MOST - 1))
                 found |= {int(r["number"]): str(r["body"]) for r in self._query(f'kind == "{kind}" and {part}')}
         return found
 
     def delete(self, ranges: Iterable[tuple[int, int]]) -> None:
-        with self._in_words():
+        with self._translate_errors():
             for each in ranges:
                 part = _between("number", *each)
                 self._client.delete(self._name, filter=part, timeout=_SECONDS)
@@ -261,7 +261,7 @@ class Milvus:
     def _search(
         self, vector: Any, field: str, n: int, among: EngineFilter, params: dict[str, Any]
     ) -> ScoredNumbers:
-        with self._in_words():
+        with self._translate_errors():
             found = self._client.search(
                 self._name, data=[vector], anns_field=field, limit=min(n, _MOST), filter=_filter(among),
                 search_params={"metric_type": "IP", "params": params}, output_fields=["number"], timeout=_SECONDS,
@@ -279,7 +279,7 @@ class Milvus:
 
     def _get(self, numbers: Sequence[int], field: str) -> dict[int, Any]:
         found: dict[int, Any] = {}
-        with self._in_words():
+        with self._translate_errors():
             for i in range(0, len(numbers), 1000):
                 ids = [int(each) for each in numbers[i : i + 1000]]
                 rows = self._client.get(self._name, ids=ids, output_fields=["number", field], timeout=_SECONDS)
@@ -287,7 +287,7 @@ class Milvus:
         return found
 
     def optimise(self) -> None:
-        with self._in_words():
+        with self._translate_errors():
             self._client.flush(self._name, timeout=_SECONDS)
 
     def close(self) -> None:
@@ -299,7 +299,7 @@ class Milvus:
                     _close_file(self._where)
 
     def _put(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
-        with self._in_words():
+        with self._translate_errors():
             for i in range(0, len(rows), _AT_ONCE):
                 self._client.upsert(name, list(rows[i : i + _AT_ONCE]), timeout=_SECONDS)
 
@@ -310,7 +310,7 @@ class Milvus:
         )
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Raise what the client raises as a StoreError of one line."""
         try:
             yield

@@ -69,7 +69,7 @@ class Qdrant:
         self._checked = False
 
     def state(self) -> str | None:
-        with self._in_words():
+        with self._translate_errors():
             self._check_version()
             try:
                 found = self._client.retrieve(self._name, [_STATE])
@@ -86,7 +86,7 @@ class Qdrant:
         self._put([models.PointStruct(id=_STATE, vector={}, payload={"kind": "state", "body": text})])
 
     def create(self, dim: int) -> bool:
-        with self._in_words():
+        with self._translate_errors():
             self._check_version()
             if not self._client.collection_exists(self._name):
                 try:
@@ -126,11 +126,11 @@ class Qdrant:
         return int(dense.size)
 
     def drop(self) -> None:
-        with self._in_words():
+        with self._translate_errors():
             self._client.delete_collection(self._name)
 
     def claims(self) -> dict[str, str]:
-        return {str(p["owner"]): str(p["body"]) for p in self._scroll([_is("kind", "claim")])}
+        return {str(p["owner"]): str(p["body"]) for p in self._scroll([_equals("kind", "claim")])}
 
     def claim(self, owner: str, text: str | None) -> None:
         point = str(uuid.UUID(owner))
@@ -138,7 +138,7 @@ class Qdrant:
             payload = {"kind": "claim", "owner": owner, "body": text}
             self._put([models.PointStruct(id=point, vector={}, payload=payload)])
             return
-        with self._in_words():
+        with self._translate_errors():
             self._client.delete(self._name, models.PointIdsList(points=[point]), wait=True)
 
     def add_chunks(self, rows: Sequence[Row]) -> None:
@@ -151,12 +151,12 @@ class Qdrant:
         ])  # fmt: skip
 
     def records(self, kind: Literal["document", "segment"], first: int, last: int) -> dict[int, str]:
-        found = self._scroll([_is("kind", kind), _between("number", first, last)])
+        found = self._scroll([_equals("kind", kind), _between("number", first, last)])
         return {int(p["number"]): str(p["body"]) for p in found}
 
     def delete(self, ranges: Iterable[tuple[int, int]]) -> None:
         conditions = [_between("number", first, last) for first, last in ranges]
-        with self._in_words():
+        with self._translate_errors():
             selector = models.FilterSelector(filter=models.Filter(should=list(conditions)))
             self._client.delete(self._name, selector, wait=True)
 
@@ -171,7 +171,7 @@ class Qdrant:
     def _query(
         self, vector: Any, using: str, n: int, among: EngineFilter, params: models.SearchParams | None
     ) -> ScoredNumbers:
-        with self._in_words():
+        with self._translate_errors():
             found = self._client.query_points(
                 self._name, vector, using=using, limit=n, query_filter=_filter(among), search_params=params,
                 with_payload=False,
@@ -187,7 +187,7 @@ class Qdrant:
 
     def vectors(self, numbers: Sequence[int]) -> dict[int, Vector]:
         found: dict[int, Vector] = {}
-        with self._in_words():
+        with self._translate_errors():
             for i in range(0, len(numbers), _PAGE):
                 ids = [int(each) for each in numbers[i : i + _PAGE]]
                 points = self._client.retrieve(self._name, ids, with_payload=False, with_vectors=[_DENSE])
@@ -198,7 +198,7 @@ class Qdrant:
 
     def _retrieve(self, numbers: Sequence[int], fields: list[str]) -> dict[int, dict[str, Any]]:
         """These fields of the chunks with these numbers."""
-        with self._in_words():
+        with self._translate_errors():
             found = self._client.retrieve(self._name, [int(each) for each in numbers], with_payload=fields)
         return {int(point.id): point.payload for point in found if point.payload}
 
@@ -209,7 +209,7 @@ class Qdrant:
         self._client.close()
 
     def _put(self, points: Sequence[models.PointStruct]) -> None:
-        with self._in_words():
+        with self._translate_errors():
             for i in range(0, len(points), _AT_ONCE):
                 self._client.upsert(self._name, list(points[i : i + _AT_ONCE]), wait=True)
 
@@ -217,7 +217,7 @@ class Qdrant:
         """The payloads of all points that match `must`."""
         after: Any = None
         while True:
-            with self._in_words():
+            with self._translate_errors():
                 points, after = self._client.scroll(
                     self._name, models.Filter(must=must), limit=_PAGE, offset=after, with_payload=True
                 )
@@ -235,7 +235,7 @@ class Qdrant:
         self._checked = True
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Raise what the client raises as a StoreError of one line."""
         server = f"the Qdrant at {self._address.server}"
         try:
@@ -267,7 +267,7 @@ def _line(error: object) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _is(field: str, value: str) -> models.FieldCondition:
+def _equals(field: str, value: str) -> models.FieldCondition:
     return models.FieldCondition(key=field, match=models.MatchValue(value=value))
 
 
@@ -280,7 +280,7 @@ def _filter(among: EngineFilter) -> models.Filter | None:
     if among.ranges is not None:
         must.append(models.Filter(should=[_between("number", *each) for each in among.ranges]))
     if among.type is not None:
-        must.append(_is("type", among.type))
+        must.append(_equals("type", among.type))
     if among.pages is not None:
         must.append(_between("page", *among.pages))
     return models.Filter(must=must) if must else None

@@ -77,7 +77,7 @@ class Redis:
         return f"{self._name}:{kind}"
 
     def state(self) -> str | None:
-        with self._in_words():
+        with self._translate_errors():
             self._check_version()
             found = self._client.get(self._key("state"))
             if found is None:
@@ -85,11 +85,11 @@ class Redis:
             return None if found is None else str(found.decode())
 
     def set_state(self, text: str) -> None:
-        with self._in_words():
+        with self._translate_errors():
             self._client.set(self._key("state"), text)
 
     def create(self, dim: int) -> bool:
-        with self._in_words():
+        with self._translate_errors():
             self._check_version()
             if self._dim() is None:
                 try:
@@ -141,17 +141,17 @@ class Redis:
         self._checked = True
 
     def drop(self) -> None:
-        with self._in_words():
+        with self._translate_errors():
             if self._dim() is not None:
                 self._client.execute_command("FT.DROPINDEX", self._name, "DD")
             self._client.unlink(*map(self._key, ("state", "claims", "document", "segment")))
 
     def claims(self) -> dict[str, str]:
-        with self._in_words():
+        with self._translate_errors():
             return {k.decode(): v.decode() for k, v in self._client.hgetall(self._key("claims")).items()}
 
     def claim(self, owner: str, text: str | None) -> None:
-        with self._in_words():
+        with self._translate_errors():
             if text is None:
                 self._client.hdel(self._key("claims"), owner)
             else:
@@ -169,7 +169,7 @@ class Redis:
         self._send([("HSET", self._key(kind), number, body) for number, body in records.items()])
 
     def records(self, kind: Literal["document", "segment"], first: int, last: int) -> dict[int, str]:
-        with self._in_words():
+        with self._translate_errors():
             if last - first < _AT_ONCE:
                 numbers = range(first, last + 1)
                 found = zip(numbers, self._client.hmget(self._key(kind), list(numbers)), strict=True)
@@ -179,7 +179,7 @@ class Redis:
 
     def delete(self, ranges: Iterable[tuple[int, int]]) -> None:
         for first, last in ranges:
-            with self._in_words():
+            with self._translate_errors():
                 while keys := self._client.execute_command(
                     "FT.SEARCH",
                     self._name,
@@ -212,7 +212,7 @@ class Redis:
     def matching(self, weights: Mapping[int, float], n: int, among: EngineFilter) -> ScoredNumbers:
         """The query with each term's score scaled to its weight: Redis's idf still counts deleted chunks."""
         factors = self._factors(weights)
-        words = "|".join(f"{_twice(each)}=>{{$weight: {factors[each]:.9f};}}" for each in weights)
+        words = "|".join(f"{_term_query(each)}=>{{$weight: {factors[each]:.9f};}}" for each in weights)
         query = f"{_filter(among)} ({words})"
         found = self._search(query, "SCORER", "BM25STD", "WITHSCORES", "NOCONTENT", "LIMIT", 0, n)
         return [(self._number(key), float(score)) for key, score in zip(found[::2], found[1::2], strict=True)]
@@ -220,7 +220,7 @@ class Redis:
     def _factors(self, weights: Mapping[int, float]) -> dict[int, float]:
         """The factor for Redis's score of each term, measured on one chunk that contains the term."""
         ask = ("SCORER", "BM25STD", "WITHSCORES", "NOCONTENT", "LIMIT", 0, 1, "DIALECT", 2)
-        answers = self._send([("FT.SEARCH", self._name, _twice(each), *ask) for each in weights])
+        answers = self._send([("FT.SEARCH", self._name, _term_query(each), *ask) for each in weights])
         best = {each: (self._number(a[1]), float(a[2])) for each, a in zip(weights, answers, strict=True) if a[1:]}
         held = self.counts([number for number, _ in best.values()])
         factors = dict.fromkeys(weights, 1.0)
@@ -232,7 +232,7 @@ class Redis:
         return factors
 
     def _search(self, query: str, *arguments: Any) -> list[Any]:
-        with self._in_words():
+        with self._translate_errors():
             answer = self._client.execute_command(
                 "FT.SEARCH", self._name, query, *arguments, "TIMEOUT", 1000 * _SECONDS, "DIALECT", 2
             )
@@ -263,7 +263,7 @@ class Redis:
     def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The answers to `commands`, which are sent in pipelines."""
         answers: list[Any] = []
-        with self._in_words():
+        with self._translate_errors():
             for i in range(0, len(commands), _AT_ONCE):
                 pipeline = self._client.pipeline(transaction=False)
                 for command in commands[i : i + _AT_ONCE]:
@@ -272,7 +272,7 @@ class Redis:
         return answers
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Raise what the client raises as a StoreError of one line."""
         server = f"the Redis at {self._address.server}"
         try:
@@ -320,7 +320,7 @@ def _filter(among: EngineFilter) -> str:
     return " ".join(parts)
 
 
-def _twice(word: int) -> str:
+def _term_query(word: int) -> str:
     """The query for a term, written twice as alternatives: Redis ignores the weight of a single word."""
     return f"(@terms:({word:08x}|{word:08x}))"
 

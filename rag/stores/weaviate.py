@@ -73,19 +73,19 @@ class Weaviate(LangChain):
         self._name = f"the Weaviate at {address.server}"
 
     def state(self) -> str | None:
-        with self._in_words():
+        with self._translate_errors():
             if not self._dim and not self._connected().collections.exists(self._collection):
                 return None
             self._open()
         return super().state()
 
     def create(self, dim: int) -> bool:
-        with self._in_words():
+        with self._translate_errors():
             self._open(dim)
         return self._dim == dim
 
     def drop(self) -> None:
-        with self._in_words():
+        with self._translate_errors():
             self._connected().collections.delete(self._collection)
         self._dim = 0
 
@@ -144,12 +144,12 @@ class Weaviate(LangChain):
             return self._client
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        with super()._in_words():
+    def _translate_errors(self) -> Iterator[None]:
+        with super()._translate_errors():
             try:
                 yield
             except (WeaviateConnectionError, WeaviateStartUpError) as error:
-                raise StoreError(f"{self._name} {_absence(error)}") from error
+                raise StoreError(f"{self._name} {_connection_failure(error)}") from error
             except Exception as error:
                 if getattr(error, "status_code", 0) == 401:
                     raise StoreError(f"{self._name} refuses the key: set WEAVIATE_API_KEY") from error
@@ -190,7 +190,7 @@ class _Vectors(WeaviateVectorStore):  # type: ignore[misc]
         super().delete([_uuid(each) for each in ids], **options)
 
 
-def _absence(error: BaseException) -> str:
+def _connection_failure(error: BaseException) -> str:
     """Why there is no connection: the client wraps the reason, but its message leaves it out."""
     if "is not supported" in str(error):
         return f"is too old ({' '.join(str(error).split())})"

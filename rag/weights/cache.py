@@ -57,7 +57,7 @@ def model_path(model: str | Model, *, progress: Progress | None = None, offline:
     not those of the catalogue.
     """
     model = _find(model)
-    folder = _home(model)
+    folder = _folder_of(model)
     faults = _faults(model, folder)
     if faults and (offline or folder.parent != cache_dir()):
         raise next(iter(faults.values()))
@@ -70,12 +70,12 @@ def pull(model: str | Model, progress: Progress | None = None) -> Path:
     Raises ModelError naming each source and its reason, HashMismatch, ConfigError.
     """
     model = _find(model)
-    folder = _home(model)
+    folder = _folder_of(model)
     if folder.parent != cache_dir():
         return model_path(model, offline=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(model):
+        with _fetch_lock(model):
             if faults := _faults(model, folder):
                 staging = cache_dir() / ".partial" / model.name
                 fetch(model, list(faults), folder, staging, progress or _watcher.get())
@@ -98,13 +98,13 @@ def watched_by(progress: Progress) -> Iterator[None]:
 def verify(model: str | Model) -> list[str]:
     """Hash every file of `model`; returns a sentence for each file that is missing or wrong."""
     model = _find(model)
-    return [str(fault) for fault in _faults(model, _home(model), trust_stamp=False).values()]
+    return [str(fault) for fault in _faults(model, _folder_of(model), trust_stamp=False).values()]
 
 
 def is_present(model: str | Model) -> bool:
     """Whether every file of `model` is on this machine with the right size; nothing is hashed or fetched."""
     model = _find(model)
-    return all(_size(_home(model) / file.path) == file.size for file in model.files)
+    return all(_size(_folder_of(model) / file.path) == file.size for file in model.files)
 
 
 def weights_hash(model: str | Model) -> str:
@@ -120,9 +120,9 @@ def use_tiktoken_cache() -> bool:
     """
     if not os.environ.get("TIKTOKEN_CACHE_DIR"):
         model = _find("tiktoken")
-        if _faults(model, _home(model)):
+        if _faults(model, _folder_of(model)):
             return False
-        os.environ["TIKTOKEN_CACHE_DIR"] = str(_home(model))
+        os.environ["TIKTOKEN_CACHE_DIR"] = str(_folder_of(model))
     return True
 
 
@@ -143,7 +143,7 @@ def _find(model: str | Model) -> Model:
     return catalogue()[model]
 
 
-def _home(model: Model) -> Path:
+def _folder_of(model: Model) -> Path:
     """The user's folder for `model` if there is one, else its folder in the cache."""
     if named := os.environ.get("RAG_MODELS_PATH"):
         mine = Path(named).expanduser().absolute() / model.name
@@ -204,7 +204,7 @@ def _write_stamp(model: Model, folder: Path, files: dict[str, list[object]]) -> 
 
 
 @contextmanager
-def _alone(model: Model) -> Iterator[None]:
+def _fetch_lock(model: Model) -> Iterator[None]:
     """A lock: only one process at a time fetches `model`."""
     from filelock import FileLock, Timeout
 

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def test_ingest_in_json(call: Call, url: str, notes: Path, tree: Tree) -> None:
     tree({"empty.txt": "", "broken.docx": "x"}, "notes")
     done = call("ingest", notes, "--index", url, "--embedder", "hashed", "--json")
     assert (done.status, done.err) == (3, "")
-    keys = ["added", "updated", "unchanged", "removed", "skipped", "failed", "cut", "chunks", "seconds"]
+    keys = "added updated unchanged removed moved skipped failed cut ocr_pages gone chunks seconds".split()
     assert list(done.json) == keys
     assert [done.json[key] for key in keys[:4]] == [4, 0, 0, 0]
     assert done.json["skipped"] == [{"source": "notes/empty.txt", "reason": "empty"}]
@@ -263,6 +264,43 @@ def test_forget(call: Call, index: str) -> None:
     assert "保修" not in call("sources", "--index", index).out
     message = call("forget", "notes/保修.md", "--index", index).error
     assert message == "the index has no source 'notes/保修.md': `rag sources` lists them"
+
+
+def test_forget_folders_and_patterns(call: Call, index: str, notes: Path) -> None:
+    names = ["notes/office.md", "notes/保修.md"]
+    shown = call("forget", "notes/*.md", "--dry-run", "--index", index).out
+    assert shown.splitlines() == [f"Would be forgotten: {name}" for name in names]
+    assert "no source 'no/such'" in call("forget", "notes", "no/such", "--index", index).error
+    assert len(call("sources", "--index", index).out.splitlines()) == 4
+    assert call("forget", "notes/*.md", "--index", index).out.count("Forgotten") == 2
+    assert call("forget", notes, "--index", index).out.count("Forgotten") == 2
+
+
+def test_files_that_are_gone(call: Call, index: str, notes: Path, tree: Tree) -> None:
+    other = tree({"new.md": "Something new."}, "other")
+    shutil.rmtree(notes)
+    done = call("ingest", other, "--index", index)
+    assert done.err.startswith("gone: the files of 4 sources in the index (notes/office.md, ")
+    assert "`rag ingest --prune`" in done.err
+    assert "4 removed" in call("ingest", "--prune", "--index", index).out
+    assert call("ingest", "--index", index).status == 2
+
+
+def test_a_question_that_begins_with_a_dash(call: Call, index: str) -> None:
+    assert call("search", "-z 选项做什么，保修期多久", "--index", index).status == 0
+    assert call("search", "--warranty of the Tern", "--index", index).status == 0
+
+
+def test_an_index_by_its_path(call: Call, index: str) -> None:
+    folder = index.removeprefix("faiss:")
+    assert call("sources", "--index", folder).out == call("sources", "--index", index).out
+
+
+def test_models_fit_a_terminal(call: Call) -> None:
+    lines = call("models", "list").out.splitlines()
+    assert lines[0].split() == ["name", "MB", "here", "licence"]
+    assert max(map(len, lines)) <= 80
+    assert any("MIT" in line for line in lines[1:])
 
 
 def test_version_and_help(call: Call) -> None:

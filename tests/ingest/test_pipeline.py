@@ -32,7 +32,8 @@ def run(store: Store, *paths: Path, **options: Any) -> IngestReport:
     settings = options.pop("settings", Settings())
     last: list[Progress] = []
     report = ingest(store, HASHED, paths, settings, progress=last.append, **options)
-    seen = report.added + report.updated + report.unchanged + len(report.skipped) + len(report.failed)
+    seen = report.added + report.updated + report.unchanged + report.moved
+    seen += len(report.skipped) + len(report.failed)
     assert seen >= last[-1].done == last[-1].files
     assert report.chunks == last[-1].chunks
     return report
@@ -259,7 +260,7 @@ def test_a_moved_folder(store: Store, tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     moved = Path(shutil.move(folder, tmp_path / "new" / "docs"))
     report = run(store, moved)
-    assert (report.added, report.updated, report.failed) == (0, 2, [])
+    assert (report.added, report.updated, report.moved, report.failed) == (0, 0, 2, [])
     assert sources(store) == ["docs/a.md", "docs/b.md"]
     assert {document.path for document in store.documents().values()} == {
         str((moved / name).resolve()) for name in ("a.md", "b.md")
@@ -273,8 +274,10 @@ def test_a_single_file(store: Store, tree: Tree) -> None:
     assert sources(store) == ["a.md"]
     tree({"a.md": "gamma"})
     assert counts(run(store, folder / "a.md")) == (0, 1, 0, 0)
-    assert counts(run(store, folder)) == (1, 0, 1, 0)
-    assert sources(store) == ["a.md", "docs/b.md"]
+    report = run(store, folder)
+    assert (report.moved, counts(report)) == (1, (1, 0, 0, 0))
+    assert sources(store) == ["docs/a.md", "docs/b.md"]
+    assert (text_of(store, "docs/a.md"), best(store, "gamma")) == ("gamma", "docs/a.md")
 
 
 def test_one_file_given_does_not_remove_its_neighbours(store: Store, tree: Tree) -> None:
@@ -296,8 +299,59 @@ def test_folders_that_overlap(store: Store, tree: Tree) -> None:
 def test_an_inner_folder_first(store: Store, tree: Tree) -> None:
     folder = tree({"a.md": "alpha", "sub/b.md": "beta"})
     run(store, folder / "sub")
-    assert counts(run(store, folder)) == (1, 0, 1, 0)
-    assert sources(store) == ["docs/a.md", "sub/b.md"]
+    report = run(store, folder)
+    assert (report.moved, counts(report)) == (1, (1, 0, 0, 0))
+    assert sources(store) == ["docs/a.md", "docs/sub/b.md"]
+    assert counts(run(store, folder / "sub")) == (0, 0, 1, 0)
+    assert sources(store) == ["docs/a.md", "docs/sub/b.md"]
+
+
+def test_names_do_not_depend_on_the_order(url: str, tree: Tree, tmp_path: Path) -> None:
+    folder = tree({"a.md": "alpha", "sub/b.md": "beta", "sub/deep/c.md": "gamma"})
+    given = [folder, folder / "sub", folder / "sub" / "deep" / "c.md", folder / "sub" / "deep"]
+    for n, paths in enumerate((given, given[::-1], given[2:] + given[:2])):
+        at_once, one_by_one = open_store(f"{url}-{n}"), open_store(f"{url}-{n}b")
+        run(at_once, *paths)
+        for path in paths:
+            run(one_by_one, path)
+        for each in (at_once, one_by_one):
+            assert sources(each) == ["docs/a.md", "docs/sub/b.md", "docs/sub/deep/c.md"], paths
+            assert best(each, "gamma") == "docs/sub/deep/c.md"
+            each.close()
+
+
+def test_an_inner_file_that_changed_too(store: Store, tree: Tree) -> None:
+    folder = tree({"a.md": "alpha", "sub/b.md": "beta"})
+    run(store, folder / "sub")
+    tree({"sub/b.md": "delta"})
+    assert counts(run(store, folder)) == (2, 0, 0, 0)
+    assert sources(store) == ["docs/a.md", "docs/sub/b.md"]
+    assert text_of(store, "docs/sub/b.md") == "delta"
+
+
+def test_a_folder_with_another_name(store: Store, tree: Tree, tmp_path: Path) -> None:
+    folder = tree({"a.md": "alpha", "sub/b.md": "beta", "c.md": "gamma"})
+    run(store, folder)
+    moved = folder.rename(tmp_path / "papers")
+    (moved / "c.md").write_text("changed", "utf-8")
+    report = run(store, moved)
+    assert (report.moved, counts(report), report.gone) == (2, (1, 0, 0, 0), ["docs/c.md"])
+    assert sources(store) == ["docs/c.md", "papers/a.md", "papers/c.md", "papers/sub/b.md"]
+    assert best(store, "beta") == "papers/sub/b.md"
+    report = run(store, moved, prune=True)
+    assert (counts(report), report.gone) == ((0, 0, 3, 1), [])
+    assert sources(store) == ["papers/a.md", "papers/c.md", "papers/sub/b.md"]
+
+
+def test_a_folder_that_is_gone(store: Store, tree: Tree) -> None:
+    one, two = tree({"a.md": "alpha", "b.md": "beta"}, "one"), tree({"c.md": "gamma"}, "two")
+    run(store, one, two)
+    shutil.rmtree(one)
+    report = run(store, two)
+    assert (report.gone, counts(report)) == (["one/a.md", "one/b.md"], (0, 0, 1, 0))
+    assert sources(store) == ["one/a.md", "one/b.md", "two/c.md"]
+    assert counts(run(store, prune=True)) == (0, 0, 0, 2)
+    assert sources(store) == ["two/c.md"]
 
 
 def test_relative_and_linked_paths_are_the_same_folder(

@@ -65,7 +65,7 @@ class TestDashscopeEndpoint(_OverHttp):
         monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
         llm = load_llm("dashscope:qwen-plus")
         assert llm is not None
-        llm._told_context = 2048  # type: ignore[attr-defined]
+        llm._given_context = 2048  # type: ignore[attr-defined]
         yield llm
         llm.close()
 
@@ -81,7 +81,7 @@ class TestInstance(_OverHttp):
         )
         model.stream_usage = True
         llm = adopt(model)
-        llm._told_context = 2048  # type: ignore[attr-defined]
+        llm._given_context = 2048  # type: ignore[attr-defined]
         yield llm
         llm.close()
 
@@ -368,7 +368,7 @@ def test_thoughts_in_tags(stream: list[str], answer: str, thought: str) -> None:
 def test_similarity_of_three_sentences() -> None:
     from click.testing import CliRunner
 
-    from rag.cli.similarity import similarity
+    from rag.cli.space.similarity import similarity
 
     texts = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
     shown = CliRunner().invoke(similarity, [*texts, "--embedder", "st:all-MiniLM-L6-v2"], catch_exceptions=False)

@@ -17,10 +17,10 @@ def key(term: str) -> str:
 
 def distinct(terms: Sequence[str]) -> list[str]:
     """The keys of `terms`, each once."""
-    return list(dict.fromkeys(map(_askable, terms)))
+    return list(dict.fromkeys(map(_search_key, terms)))
 
 
-def _askable(term: str) -> str:
+def _search_key(term: str) -> str:
     """The key of `term` in a search. NUL, which no chunk contains and no engine accepts, is replaced."""
     return key(term).replace("\0", " ")
 
@@ -39,7 +39,7 @@ def weights(keys: Sequence[str], frequencies: Mapping[str, int], total: int) -> 
 
 def rarities(terms: Sequence[str], frequencies: Mapping[str, int], total: int) -> list[float]:
     """How rare each term is, in (0, 1], from the number of the `total` chunks that contain it."""
-    return [rarity(total, frequencies.get(_askable(term), 0)) for term in terms]
+    return [rarity(total, frequencies.get(_search_key(term), 0)) for term in terms]
 
 
 def saturation(average: float) -> tuple[float, float]:

@@ -30,12 +30,12 @@ def check_embedder(held: Manifest, embedder: str, weights: str, url: str) -> Non
     if held.embedder != embedder:
         raise EmbedderMismatch(
             f"the index {url} was made with the embedder {held.embedder}, not with {embedder}: "
-            f"use {_how(held.embedder)}, or {_again(url, embedder)}"
+            f"use {_embedder_option(held.embedder)}, or {_ingest_command(url, embedder)}"
         )
     if held.weights != weights:
         raise EmbedderMismatch(
             f"the index {url} was made with {held.embedder} and weights {held.weights[:12]}, "
-            f"and this is {embedder} with weights {weights[:12]}: {_again(url, embedder)}"
+            f"and this is {embedder} with weights {weights[:12]}: {_ingest_command(url, embedder)}"
         )
 
 
@@ -45,7 +45,7 @@ def check_terms(manifest: Manifest, url: str) -> None:
         raise IndexVersion(
             f"the lexical terms of the index {url} have version {manifest.terms} and this ragstone "
             f"makes version {TERMS}: bring it up to date without reading files again, by "
-            f"rag copy {url} {new_index_url(url)}, or {_again(url, manifest.embedder)}"
+            f"rag copy {url} {new_index_url(url)}, or {_ingest_command(url, manifest.embedder)}"
         )
 
 
@@ -57,17 +57,17 @@ def check_same(held: Manifest, given: Manifest, url: str) -> None:
         if had != got:
             raise EmbedderMismatch(
                 f"the index {url} was made with {held.embedder} and {name} {had}, "
-                f"and this is {given.embedder} with {name} {got}: {_again(url, given.embedder)}"
+                f"and this is {given.embedder} with {name} {got}: {_ingest_command(url, given.embedder)}"
             )
 
 
-def _how(embedder: str) -> str:
+def _embedder_option(embedder: str) -> str:
     """How the user chooses `embedder`; a cluster's pipeline is chosen in the URL of its index."""
     kind, _, name = embedder.partition(":")
     return f"?pipeline={name} in its URL" if kind == "pipeline" else f"--embedder {embedder}"
 
 
-def _again(url: str, embedder: str) -> str:
+def _ingest_command(url: str, embedder: str) -> str:
     chosen = "" if embedder.startswith("pipeline:") else f" --embedder {embedder}"
     command = f"rag ingest FOLDER --index {new_index_url(url)}{chosen}"
     return f"ingest the documents again into a new index: {command}"

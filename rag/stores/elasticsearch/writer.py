@@ -40,7 +40,7 @@ def writing(at: Address, manifest: Manifest, rebuild: bool = False) -> Iterator[
             before = read_state(client, at)
             if before is not None and not rebuild:
                 check_same(from_json(before[0].manifest), manifest, at.shown)
-        with _leased_in_words(client, at) as lease:
+        with _leased(client, at) as lease:
             writer = ElasticsearchWriter(client, at, manifest, lease)
             try:
                 writer.begin(rebuild)
@@ -53,7 +53,7 @@ def writing(at: Address, manifest: Manifest, rebuild: bool = False) -> Iterator[
 
 
 @contextmanager
-def _leased_in_words(client: Elasticsearch, at: Address) -> Iterator[Lease]:
+def _leased(client: Elasticsearch, at: Address) -> Iterator[Lease]:
     with translate_errors(at):
         context = leased(client, at)
         lease = context.__enter__()

@@ -39,7 +39,7 @@ class Lease:
     def __enter__(self) -> Self:
         self.renew()
         try:
-            self._alone()
+            self._check_alone()
         except BaseException:
             with suppress(StoreError):
                 self._engine.claim(self._owner, None)
@@ -76,7 +76,7 @@ class Lease:
         self._engine.claim(self._owner, json.dumps(claim))
         self._until = asked + self._seconds
 
-    def _alone(self) -> None:
+    def _check_alone(self) -> None:
         """Raise IndexLocked if another claim is valid; expired ones are removed."""
         claims = self._engine.claims()
         if self._owner not in claims:

@@ -58,7 +58,7 @@ def locked(folder: Path) -> Iterator[None]:
     holder = folder / _HOLDER
     try:
         with suppress(OSError):  # only for the message above
-            holder.write_text(json.dumps(_me()), encoding="utf-8")
+            holder.write_text(json.dumps(_this_process()), encoding="utf-8")
         yield
     finally:
         with suppress(OSError):
@@ -66,7 +66,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _me() -> dict[str, int | str]:
+def _this_process() -> dict[str, int | str]:
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     return {"pid": os.getpid(), "host": platform.node(), "since": now}
 
