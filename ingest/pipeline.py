@@ -133,13 +133,13 @@ class _Run:
     report: IngestReport = field(default_factory=IngestReport)
     began: float = field(default_factory=time.perf_counter)
     names: dict[str, str] = field(default_factory=dict)  # path → source, of the files found
-    taken: set[str] = field(default_factory=set)
+    sources_in_use: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)  # sources that were known, and were removed or renamed
     queue: list[Document] = field(default_factory=list)
     done: int = 0  # files that needed no reading, or gave nothing
     to_read: int = 0  # bytes
     read: int = 0
-    told: float = 0.0
+    shown_at: float = 0.0
 
     def folder(self, found: Found, root: Path) -> None:
         """Sort what is under `root` into unchanged files and ones to read; forget those that are gone."""
@@ -151,7 +151,7 @@ class _Run:
             old = by_path.get(path)
             source = old if old and not self._is_inner(old, root, file) else self._name(root, file)
             self.names[path] = source
-            self.taken.add(source)
+            self.sources_in_use.add(source)
             self._consider(source, file.path, old)
         for problem in found.problems:
             rows = self.report.failed if problem.failed else self.report.skipped
@@ -194,7 +194,7 @@ class _Run:
         for base in (root.parent, *root.parent.parents):
             source = file.path.relative_to(base).as_posix()
             holder = self.known.get(source)
-            if source not in self.taken and (holder is None or not Path(holder.path).exists()):
+            if source not in self.sources_in_use and (holder is None or not Path(holder.path).exists()):
                 return source
         return file.path.as_posix()
 
@@ -209,7 +209,7 @@ class _Run:
         try:
             document = describe(source, path, self.options)
         except LoadError as exc:
-            self._settle(source, exc)
+            self._report_problem(source, exc)
         else:
             old = self.known.get(source)
             if old is not None and (old.sha256, old.path) == (document.sha256, document.path):
@@ -249,7 +249,7 @@ class _Run:
     def work(self) -> IngestReport:
         """Read, chunk, embed and commit what is queued. Raises Stopped where it is interrupted."""
         self.to_read = sum(document.size for document in self.queue)
-        self._tell()
+        self._show_progress()
         try:
             self._read()
         except KeyboardInterrupt as exc:
@@ -264,11 +264,11 @@ class _Run:
                 try:
                     self.indexer.add(document, with_title(document.source, self._watched(document, pages)))
                 except LoadError as exc:
-                    self._settle(document.source, exc)
+                    self._report_problem(document.source, exc)
                 self.read = before + document.size
-                self._tell()
+                self._show_progress()
         self.indexer.flush()
-        self._tell()
+        self._show_progress()
 
     def _watched(self, document: Document, pages: Iterable[Page]) -> Iterator[Page]:
         """`pages`, while they are counted: a long file moves the bar too."""
@@ -279,8 +279,8 @@ class _Run:
             if page.ocr:
                 sure.append(page.ocr)
             self.read = min(self.read + len(page.text), most)
-            if time.perf_counter() - self.told > _BEAT:
-                self._tell()
+            if time.perf_counter() - self.shown_at > _BEAT:
+                self._show_progress()
         if sure:
             reason = f"{len(sure)} pages read by OCR, {sum(sure) / len(sure):.0%} sure"
             self.report.ocr_pages.append({"source": document.source, "reason": reason})
@@ -293,7 +293,7 @@ class _Run:
         self.report.seconds = time.perf_counter() - self.began
         return self.report
 
-    def _settle(self, source: str, problem: LoadError) -> None:
+    def _report_problem(self, source: str, problem: LoadError) -> None:
         """Report a file that gives no pages; one that now holds nothing leaves the index."""
         problems = self.report.skipped if isinstance(problem, Skip) else self.report.failed
         problems.append({"source": source, "reason": str(problem)})
@@ -301,9 +301,9 @@ class _Run:
             self.indexer.writer.remove([source])
         self.done += 1
 
-    def _tell(self) -> None:
-        self.told = time.perf_counter()
+    def _show_progress(self) -> None:
+        self.shown_at = time.perf_counter()
         if self.progress:
             done = self.done + len(self.indexer.committed)
             share = self.read / self.to_read if self.to_read else 1.0
-            self.progress(Progress(done, len(self.names), self.indexer.chunks, self.told - self.began, share))
+            self.progress(Progress(done, len(self.names), self.indexer.chunks, self.shown_at - self.began, share))

@@ -69,17 +69,27 @@ def search(
     page: str | None,
     as_json: bool,
 ) -> None:
+    from rag.retrieval.typos import find_missing
+
     began = time.perf_counter()
     question, where = _checked(question), _where(source, kind, page)
     with open_rag(index, embedder, "none") as rag:
         opened = time.perf_counter()
         hits = rag.search(question, top_k or 10, where)
+        missing = find_missing(question, rag.store.rarities)
         timings = {"open": opened - began, "search": time.perf_counter() - opened}
     if as_json:
         show_json(
-            {"hits": [hit.as_json() for hit in hits], "timings": {k: round(v, 4) for k, v in timings.items()}}
+            {
+                "hits": [hit.as_json() for hit in hits],
+                "missing": missing,
+                "timings": {k: round(v, 4) for k, v in timings.items()},
+            }
         )
         return
+    if missing:
+        names = ", ".join(missing)
+        show(say(f"In no document: {names}", f"任何文档中都没有：{names}", question), fg="yellow")
     show_hits(hits, question, filtered=where is not None)
 
 

@@ -1,4 +1,4 @@
-"""Words of a question that are in no document, as the one that is there and was probably meant."""
+"""Words of a question that are in no document: what was probably meant, and identifiers that are not there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from collections.abc import Callable, Sequence
 from string import ascii_lowercase
 
 from rag.retrieval._tuned import SHORTEST_MENDED
+from rag.text.forms import find_identifiers
 
-__all__ = ["mend_terms"]
+__all__ = ["find_missing", "mend_terms"]
+
+
+def find_missing(question: str, rarities: Callable[[Sequence[str]], list[float]]) -> list[str]:
+    """The identifiers of `question` ("KV-30-3", "GB/T 19001") that are in no chunk, however they are written."""
+    found = find_identifiers(question)
+    return [code for code, rare in zip(found, rarities(list(found.values())), strict=True) if rare >= 1]
 
 
 def mend_terms(terms: Sequence[str], rarities: Callable[[Sequence[str]], list[float]]) -> list[str]:

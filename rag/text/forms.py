@@ -40,7 +40,9 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?(?:%|percent\b|per cent\b)")
 _TIMES = {"千": 3, "万": 4, "亿": 8}
 _SIGN = re.compile(r"[-./:@#+\\_][A-Za-z0-9]")
 _CODE = re.compile(r"[A-Za-z0-9_]+(?:[-./:@#+\\_]+[A-Za-z0-9_]+)+")
-_SPACED_CODE = re.compile(r"(?<![A-Za-z0-9])[A-Z]{1,5}(?:/[A-Z]{1,3})? [0-9]{2,}[A-Z]?(?![A-Za-z0-9])")
+_SPACED_CODE = re.compile(  # "ISO 9001", and not "CEO 2021"
+    r"(?<![A-Za-z0-9])[A-Z]{1,5}(?:/[A-Z]{1,3} | (?!(?:19|20)\d\d(?!\d)))[0-9]{2,}[A-Z]?(?![A-Za-z0-9])"
+)
 _CAMEL = re.compile(r"\b[a-z]{2,}(?:[A-Z][a-z0-9]+)+\b|\b(?:[A-Z][a-z0-9]+){3,}\b")
 _HUMP = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 _LETTER = re.compile("[A-Za-z]")
@@ -59,11 +61,11 @@ def find_forms(text: str, asked: bool = False) -> Iterator[str]:
     yield from _codes(plain, asked)
 
 
-def find_identifiers(text: str) -> list[str]:
-    """What in `text` is surely an identifier ("E-03", "GB/T 19001", a path), as the terms that it has alone."""
+def find_identifiers(text: str) -> dict[str, str]:
+    """What in `text` is surely an identifier ("E-03", "GB/T 19001", a path), each with its term."""
     plain = unicodedata.normalize("NFKC", text)
     codes = [code for code in _CODE.findall(plain) if _is_sure(code)]
-    return [_whole(code) for code in (*codes, *_SPACED_CODE.findall(plain))]
+    return {code: _whole(code) for code in (*codes, *_SPACED_CODE.findall(plain))}
 
 
 def _dates(plain: str, asked: bool) -> Iterator[str]:

@@ -90,7 +90,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_search_in_json(call: Call, index: str) -> None:
     done = call("search", QUESTION, "--index", index, "--top-k", "2", "--json")
     assert (done.status, done.err) == (0, "")
-    assert list(done.json) == ["hits", "timings"]
+    assert list(done.json) == ["hits", "missing", "timings"]
     assert [list(hit) for hit in done.json["hits"]] == [HIT, HIT]
     hit = done.json["hits"][0]
     assert (hit["rank"], hit["source"], hit["page"], hit["heading"]) == (1, "notes/warranty.txt", None, "warranty")
@@ -228,6 +228,7 @@ def test_search(call: Call, index: str) -> None:
     lines = call("search", "parking", "--index", index, "--top-k", "1").out.splitlines()
     assert re.fullmatch(r" 1\. 0\.\d{3}  notes/office\.md · Office > Parking", lines[0])
     assert "7:30" in lines[1]
+    assert call("search", "Where is KV-30-3?", "--index", index).out.startswith("In no document: KV-30-3\n")
     assert call("search", "parking", "--index", index, "--type", "pdf").out.startswith(
         "Nothing in the index matches the filter"
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from rag import RAG
-from rag.retrieval.typos import mend_terms
-from rag.text import search_terms
+from rag.retrieval.typos import find_missing, mend_terms
+from rag.text import chunk_terms, search_terms
+from rag.types import Chunk
 
 TEXT = "You receive a replacement valve under warranty. The separate invoice is sent to the accommodation address."
 
@@ -17,6 +18,10 @@ TEXT = "You receive a replacement valve under warranty. The separate invoice is 
 def rarities(terms: Sequence[str]) -> list[float]:
     held = set(search_terms(TEXT))
     return [0.5 if term in held else 1.0 for term in terms]
+
+
+def chunk_of(text: str) -> Chunk:
+    return Chunk("a.txt", text, 0, len(text))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,20 @@ def test_one_wrong_letter_is_mended(asked: str, meant: str) -> None:
 )
 def test_all_else_is_left_as_it_is(asked: str) -> None:
     assert mend_terms(search_terms(asked), rarities) == search_terms(asked)
+
+
+def test_an_identifier_that_is_nowhere_is_named() -> None:
+    held = set(chunk_terms(chunk_of("Valve KV-20-3 of GB/T19001 throws e03; see docs/setup.md.")))
+
+    def rarities(terms: Sequence[str]) -> list[float]:
+        return [0.5 if term in held else 1.0 for term in terms]
+
+    assert find_missing("Is KV-20-3 or KV-30-3 under GB/T 19001?", rarities) == ["KV-30-3"]
+    assert find_missing("Does E-03 say docs/setup.md, and/or E-04 docs/run.md?", rarities) == [
+        "E-04",
+        "docs/run.md",
+    ]
+    assert find_missing("Is it well-known in 2024-03-05?", rarities) == []
 
 
 def test_a_misspelt_question_scores_as_the_right_one(tmp_path: Path) -> None:
