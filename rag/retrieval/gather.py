@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.embedders import Embedder
-from rag.retrieval._tuned import LONGER_HITS, NAMING_HITS, SOURCES_OF_A_SUBJECT
+from rag.retrieval._tuned import LONGER, NAMING_HITS, SOURCES_OF_A_SUBJECT
 from rag.retrieval.evidence import select_evidence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
@@ -80,8 +80,8 @@ def find_hits(asked: Asked, context: Sequence[str], search: Search, top_k: int, 
 
     `context` are other wordings to be searched beside it, the turns before of a conversation.
     """
-    scoped = asked.subject is not None
-    k = top_k if asked.question.is_short and not scoped else max(top_k, LONGER_HITS)
+    scoped = asked.subject is not None and asked.subject.proper
+    k = top_k if asked.question.is_short and not scoped else LONGER * top_k
     texts = list(dict.fromkeys((asked.topic, *context)))
     scopes: list[Where | None] = [where]
     if asked.subject is not None:

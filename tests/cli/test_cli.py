@@ -113,8 +113,8 @@ def test_ask_in_json(call: Call, index: str, scripted: None) -> None:
     done = call("ask", QUESTION, "--index", index, "--json")
     assert (done.status, done.err) == (0, "")
     answer = done.json
-    keys = ["question", "asked", "answer", "short", "refused", "citations", "hits", "model", "usage", "timings"]
-    assert list(answer) == keys
+    keys = ["question", "asked", "answer", "short", "refused", "citations", "nearest", "hits", "model", "usage"]
+    assert list(answer) == [*keys, "timings"]
     assert (answer["question"], answer["answer"]) == (QUESTION, "The warranty lasts 24 months. [1]")
     assert (answer["refused"], answer["model"]) == (False, "scripted:test")
     assert answer["citations"] == [
