@@ -15,7 +15,7 @@ INFINITY := .venv/.infinity-installed
 PROXY := .venv-ollama/bin/ollama-proxy
 NATIVE := .venv/.llama-native
 
-.PHONY: help install native models demo ingest ask chat test lint test-stores check-shared check-talk eval bench bench-quick clean
+.PHONY: help install native models demo ingest ask chat serve test test-page lint test-stores check-shared check-talk eval bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -65,8 +65,16 @@ ask: export Q := $(Q)
 chat: install ## a conversation in the terminal
 	@$(BIN)/rag chat
 
+serve: install ## the page, and OpenAI's protocol, at 127.0.0.1:8765
+	@$(BIN)/rag models pull
+	@$(BIN)/rag serve
+
 test: lint ## lint, types and all tests, real models included
 	$(BIN)/python -m pytest
+
+test-page: $(DEV) ## the page in a real Chromium, which is installed where there is none
+	@PYTHON=$(BIN)/python .ci/browser
+	$(BIN)/python -m pytest -m page tests/page
 
 lint: $(DEV) ## style and types alone
 	$(BIN)/ruff check .

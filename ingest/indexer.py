@@ -11,7 +11,7 @@ import numpy as np
 
 from ingest.chunk import Chunker
 from ingest.report import Problem
-from rag.embedders import Embedder, EmbedsOnWrite
+from rag.embedders import Embedder, EmbedsForIndex, EmbedsOnWrite
 from rag.errors import EmbedderError
 from rag.stores import TakesParts, Writer
 from rag.text import TERMS, embedding_text
@@ -90,6 +90,11 @@ class Indexer:
         self.chunks += count
         self.committed.append(replace(document, chunks=count))
 
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        if isinstance(self.embedder, EmbedsForIndex):
+            return self.embedder.embed_for_index(texts)
+        return self.embedder.embed_documents(texts)
+
     def _embed(self, chunks: Sequence[Chunk]) -> Vectors:
         """A row for each chunk; rows of nothing where the store embeds what it is given."""
         if isinstance(self.embedder, EmbedsOnWrite):
@@ -97,7 +102,7 @@ class Indexer:
         texts = [embedding_text(chunk) for chunk in chunks]
         began = time.perf_counter()
         try:
-            vectors = self.embedder.embed_documents(texts)
+            vectors = self._vectors(texts)
         except EmbedderError as exc:
             # An engine that refuses a text knows only the text: say which file it is of.
             refused = [c.source for c, text in zip(chunks, texts, strict=True) if text in exc.texts]

@@ -10,8 +10,10 @@ import logging
 import math
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -132,6 +134,7 @@ class Reader:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
+        self._folder = ""
 
     @property
     def pid(self) -> int | None:
@@ -206,7 +209,8 @@ class Reader:
             if self._closed:
                 raise LoadError("reading was stopped")
             if self._process is None or self._process.poll() is not None:
-                self._process = _start(self._options.max_memory)
+                self._folder = tempfile.mkdtemp(prefix="ragstone-")
+                self._process = _start(self._options.max_memory, self._folder)
             return self._process
 
     def _stop(self) -> None:
@@ -216,6 +220,7 @@ class Reader:
             return
         process.kill()
         process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)  # files out of archives, where it was stopped amid one
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 _close(pipe)
@@ -254,8 +259,11 @@ class _Watch:
                 return
 
 
-def _start(max_memory: int) -> subprocess.Popen[bytes]:
-    """A reader process that finds our packages where this one did, and nothing in the current folder."""
+def _start(max_memory: int, folder: str) -> subprocess.Popen[bytes]:
+    """A reader process that finds our packages where this one did, and nothing in the current folder.
+
+    What it writes for a while lies in `folder`.
+    """
     root = str(Path(__file__).resolve().parents[1])
     try:
         return subprocess.Popen(
@@ -264,7 +272,7 @@ def _start(max_memory: int) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # numpy comes with the types; the threads of its BLAS would only take room.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "TMPDIR": folder, "TEMP": folder},
         )
     except OSError as error:
         raise LoadError(f"no process can be started to read it: {error.strerror or error}") from error

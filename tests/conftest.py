@@ -141,6 +141,15 @@ def sample_index(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the server over a few notes, which several modules of tests/server use."""
+    from helpers.serving import serving_notes
+
+    with serving_notes(tmp_path_factory.mktemp("served")) as base:
+        yield base
+
+
 @pytest.fixture
 def run_rag(tmp_path: Path) -> Rag:
     """The command line in a process of its own, its working folder an empty one."""

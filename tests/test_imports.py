@@ -30,7 +30,8 @@ LAYERS = (
     {"rag.index"},
     {"rag.api"},
     {"rag.evaluation", "rag.langchain", "rag.space"},
-    {"rag.server", "rag.mcp"},
+    {"rag.mcp"},
+    {"rag.server"},
     {"rag.cli"},
     {"rag.__main__"},
 )

@@ -55,7 +55,7 @@ SECTIONS: Mapping[str, Sequence[click.Command]] = {
         index.copy_index,
         index.check,
     ),
-    say("Questions", "提问"): (ask.ask, chat.chat, ask.search, serve.serve),
+    say("Questions", "提问"): (ask.ask, chat.chat, ask.search, serve.serve, serve.mcp),
     say("What the documents are like", "了解文档"): space.COMMANDS,
     say("Models and measuring", "模型与评测"): (models.models, evaluate.evaluate),
 }

@@ -126,6 +126,21 @@ def serve(
     run(opened, wanted, ready)
 
 
+@click.command(
+    help=say(
+        "Give chat programs the documents as tools (Model Context Protocol, over stdin and stdout).",
+        "把文档作为工具提供给聊天程序（MCP 协议，标准输入输出）。",
+    )
+)
+@options("index", "embedder", "llm", "strictness")
+def mcp(index: str | None, embedder: str | None, llm: str | None, strictness: float | None) -> None:
+    from rag.api import RAG
+    from rag.mcp import run_stdio
+
+    with RAG.open(index, embedder=embedder, llm=llm, strictness=strictness) as rag:
+        run_stdio(rag)
+
+
 def named_urls(indexes: Sequence[str]) -> dict[str, str]:
     """``NAME=URL`` by name; one alone needs no name. Raises ConfigError."""
     found: dict[str, str] = {}

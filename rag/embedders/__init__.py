@@ -15,6 +15,7 @@ __all__ = [
     "CountsCalls",
     "CrossScript",
     "Embedder",
+    "EmbedsForIndex",
     "EmbedsOnWrite",
     "InBatches",
     "KeepsVectors",
@@ -68,6 +69,15 @@ class EmbedsOnWrite(Protocol):
 
     @property
     def embeds_on_write(self) -> bool: ...
+
+
+@runtime_checkable
+class EmbedsForIndex(Protocol):
+    """An embedder whose vectors would differ a little by how many texts are embedded at once."""
+
+    def embed_for_index(self, texts: Sequence[str]) -> Vectors:
+        """As `embed_documents`, and a text has the same vector whatever it is embedded with."""
+        ...
 
 
 @runtime_checkable

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends
@@ -18,6 +20,7 @@ from rag.server.answers import asking, writing
 from rag.server.answers.asking import Asked, Found
 from rag.server.answers.turns import Ticket, Turns
 from rag.server.documents.reading import Documents
+from rag.server.failures import Failed
 from rag.server.indexes import Indexes
 from rag.server.intake.jobs import Jobs
 from rag.server.intake.uploads import Uploads
@@ -51,6 +54,12 @@ class Service:
         self.documents.close()
         self.indexes.close()
 
+    def may_read(self, index: str, path: str) -> bool:
+        """Whether a file of this machine may be read again: an upload, or below a root."""
+        real = Path(os.path.realpath(path))
+        folders = (*self.options.roots, self.uploads.root(index))
+        return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)
+
     async def search(self, work: Callable[[], list[Hit]]) -> list[Hit]:
         """What `work` finds, in a thread; some at once. Raises Failed (429) where too many wait."""
         ticket = self.searches.enter()
@@ -80,6 +89,14 @@ class Service:
         finally:
             if not handed:
                 ticket.leave()
+
+    async def whole(self, rag: RAG, asked: Asked, ticket: Ticket) -> Answer:
+        """The answer when all of it is there. Raises Failed."""
+        async with aclosing(self.answer(rag, asked, ticket)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    return piece
+        raise Failed(503, "the answer was stopped", "stopped")
 
 
 async def service_of(request: Request) -> Service:

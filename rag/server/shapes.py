@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from rag.server.documents.passages import row_of
+from rag.server.documents.passages import corners, part_of
 from rag.types import Answer, Chunk, Citation, Hit
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
@@ -48,7 +48,10 @@ class Place(Shape):
     quote: str
     start: int
     end: int
-    boxes: list[list[float]] = Field(description="[left, top, right, bottom] in points from the page's top left.")
+    boxes: list[list[float]] = Field(
+        description="Of a citation on its page: [left, top, right, bottom] of each line, in points."
+    )
+    lines: tuple[int, int] | None = Field(description="Of a citation in a text file: its first and last line.")
     score: float | None = Field(description="How well it fits the question, 0 to 1.")
     url: str = Field(description="This server's page, opened at this place.")
 
@@ -103,6 +106,7 @@ class SourceShape(Shape):
     modified: int = Field(description="Time of change, nanoseconds since 1970.")
     chunks: int
     uploaded: bool = Field(description="Whether it came through this server, which then keeps the file.")
+    again: bool = Field(description="Whether this server may read it again.")
     readable: bool = Field(description="Whether the file is still as it was read.")
 
 
@@ -129,7 +133,7 @@ class TextReply(Shape):
     pages: list[int] = Field(
         description="The numbers of all pages that hold text; empty where there are no pages."
     )
-    row: str | None = Field(description="The row of a table that `text` is.")
+    part: str | None = Field(description="The row of a table, or the like, that `text` is.")
     rows: list[RowShape] = Field(description="For a table: the rows near this one.")
     text: str
     headings: list[tuple[int, int, str]] = Field(description="(offset, level, title) of each heading in the text.")
@@ -151,6 +155,7 @@ class UploadReply(Shape):
 class IngestRequest(Shape):
     index: Index = None
     uploads: Annotated[list[Name], Field(max_length=10_000)] = []
+    sources: Annotated[list[Name], Field(max_length=1000, description="Documents to read again.")] = []
     paths: Annotated[
         list[Name], Field(max_length=100, description="Folders and files of the server's machine.")
     ] = []
@@ -169,6 +174,7 @@ class JobShape(Shape):
     done: int
     files: int
     chunks: int
+    share: float = Field(description="How much of what there is to read was read, 0 to 1.")
     seconds: float
     error: str
     report: dict[str, int]
@@ -210,8 +216,8 @@ def place_url(base: str, index: str, chunk: Chunk | Citation) -> str:
     where: dict[str, Any] = {"source": chunk.source, "start": chunk.start, "end": chunk.end, "index": index}
     if chunk.page is not None:
         where["page"] = chunk.page
-    if (row := row_of(chunk.heading)) is not None:
-        where["row"] = row
+    if (part := part_of(chunk.heading)) is not None:
+        where["part"] = part
     return f"{base}#{urlencode(where, quote_via=quote)}"
 
 
@@ -223,7 +229,8 @@ def title_of(chunk: Chunk | Citation) -> str:
 
 def citation_place(citation: Citation, hits: Sequence[Hit], base: str, index: str) -> Place:
     scores = [hit.score for hit in hits if _holds(hit.chunk, citation)]
-    return _place(citation.n, citation, citation.quote, max(scores, default=None), base, index)
+    place = _place(citation.n, citation, citation.quote, max(scores, default=None), base, index)
+    return place.model_copy(update={"boxes": corners(citation.boxes, citation.page), "lines": citation.lines})
 
 
 def hit_place(hit: Hit, base: str, index: str) -> Place:
@@ -241,6 +248,7 @@ def _place(n: int, at: Chunk | Citation, words: str, score: float | None, base: 
         start=at.start,
         end=at.end,
         boxes=[],
+        lines=None,
         score=None if score is None else round(score, 4),
         url=place_url(base, index, at),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.discover import discover
+from ingest.loaders import LoadOptions
 from ingest.reader_pool import Loaded, Loaders, whole
 from rag.errors import LoadError, Skip
 
@@ -20,11 +21,14 @@ SECONDS = 120
 """More than a folder takes on two cores, and less than one file that hangs would add to it many times over."""
 
 
+SCAN = "MEDRPT-2024-PAT-3847_medical_report_scan.pdf"
+
+
 def load_folder(name: str) -> dict[str, Loaded]:
     found = discover(FILES / name)
     assert found.problems == ()
     began = time.monotonic()
-    with Loaders() as loaders:
+    with Loaders(LoadOptions(ocr=False)) as loaders:
         results = {path: whole(pages) for path, pages in loaders.load_all([file.path for file in found.files])}
     assert time.monotonic() - began < SECONDS
     assert list(results) == [file.path for file in found.files]
@@ -49,11 +53,23 @@ def of_kind(results: dict[str, Loaded], wanted: str) -> list[str]:
 
 def test_formats() -> None:
     results = load_folder("formats")
-    read = {name for name in results if name.endswith((".pdf", ".docx", ".html", ".csv"))}
-    assert set(of_kind(results, "pages")) == read - {"MEDRPT-2024-PAT-3847_medical_report_scan.pdf"}
-    assert str(results["MEDRPT-2024-PAT-3847_medical_report_scan.pdf"]) == "no text layer"
-    others = {name: str(result) for name, result in results.items() if name not in read}
-    assert others == {name: f"unsupported: {Path(name).suffix}" for name in others}
+    others = {name: str(result) for name, result in results.items() if not isinstance(result, tuple)}
+    assert others == {
+        SCAN: "no text layer",
+        "random.bin": "unsupported: .bin",
+        "test.jpg": "a picture, and OCR is off",
+        "test_llm.jpg": "a picture, and OCR is off",
+    }
+
+
+def test_a_scan_and_a_picture_by_ocr() -> None:
+    with Loaders(LoadOptions(max_seconds=300)) as loaders:
+        scan, picture = (loaders.load(FILES / "formats" / name) for name in (SCAN, "test_llm.jpg"))
+    assert isinstance(scan, tuple) and isinstance(picture, tuple)
+    assert [page.number for page in scan] == [1, 2, 3]
+    assert min(page.ocr for page in scan) > 0.9
+    assert "MEDRPT-2024-PAT-3847" in scan[0].text
+    assert "5bda1dd6" in picture[0].text
 
 
 def test_formats_say_what_is_in_them() -> None:
@@ -66,6 +82,14 @@ def test_formats_say_what_is_in_them() -> None:
     assert (page.headings[0].level, page.headings[0].title) == (1, "Microsoft")
     assert "Net income | US$73.4 billion (2023)" in page.text
     assert [page.number for page in results["REPAIR-2022-INV-001_multipage.pdf"]] == [1, 2, 3]
+    slide = results["test.pptx"][2]
+    assert (slide.number, slide.headings[0].title) == (3, "A table to test parsing:")
+    assert "7 | 8 | 9 | 1b92870d-e3b5-4e65-8153-919f4ff45592 | 11 | 12" in slide.text
+    for name in ("test.xlsx", "test.xls"):
+        assert (results[name][0].label, results[name][0].text.split("\n")[0]) == ("Sheet1, row 2", "Alpha: 89")
+    assert results["test_outlook_msg.msg"][0].text.endswith("This is the body of the test email message")
+    assert results["test.epub"][0].title == "Test EPUB Document"
+    assert {page.label.split(" · ")[0] for page in results["test_files.zip"] if page.label} > {"test.pptx"}
 
 
 def test_pdf_samples() -> None:
@@ -81,7 +105,8 @@ def test_pdf_samples() -> None:
 def test_pdf_hostile() -> None:
     results = load_folder("pdf-hostile")
     assert len(results) == 75
-    assert set(counts(results)) == {"encrypted", "failed", "no text layer", "pages"}
+    garbage = "no readable text: its letters have no meaning (a font without a map)"
+    assert set(counts(results)) == {"encrypted", "failed", "no text layer", "pages", garbage}
     assert of_kind(results, "encrypted") == ["bug1782186.pdf"]
     assert len(of_kind(results, "pages")) >= 40
     failed = [str(results[name]) for name in of_kind(results, "failed")]

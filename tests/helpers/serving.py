@@ -9,12 +9,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from helpers.samples import pdf
+from helpers.scripted import ScriptedLLM
+
 from rag import RAG
 from rag.llms import LLM
 from rag.server.app import create_app, create_service
 from rag.server.indexes import Indexes
 from rag.server.options import Options
 from rag.server.run import address, listen, server_for
+
+FILES: dict[str, str | bytes] = {
+    "office.md": "# Office\n\n## Parking\n\nThe car park opens at 7:30 and closes at 21:00. "
+    "Bicycles stand in the yard.\n\n## Kitchen\n\nThe kitchen is cleaned on Fridays. Coffee is free.\n",
+    "保修.md": "# 保修政策\n\n燕鸥咖啡机的保修期为二十四个月。密封圈不在保修范围内。\n",
+    "people.csv": "name,city,extension\nAnna Lindqvist,Leeds,7741\n王小梅,杭州,8802\n",
+    "manual.pdf": pdf(
+        ["Tern manual\nThe tank holds 1.8 litres.", "Care\nDescale the boiler every 400 cups.\n每四百杯除垢一次。"]
+    ),
+}
+SCRIPT = {
+    "How often is the boiler descaled?": "Descale the boiler every 400 cups.",
+    "car park": "The car park opens at 7:30.",
+}
 
 
 @contextmanager
@@ -47,3 +64,13 @@ def make_index(folder: Path, files: dict[str, str | bytes]) -> str:
         report = rag.ingest(folder / "docs")
     assert (report.skipped, report.failed) == ([], [])
     return url
+
+
+@contextmanager
+def serving_notes(folder: Path) -> Iterator[str]:
+    """A server over `FILES`, whose model says what `SCRIPT` says; the folder of the documents may be ingested."""
+    url = make_index(folder, FILES)
+    with serving(
+        {"notes": url}, ScriptedLLM(SCRIPT), uploads=folder / "up", roots=(folder / "docs",), slow=1.0
+    ) as base:
+        yield base

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from helpers.office import workbook, zipped
+from helpers.samples import pdf_of
 
-from ingest.loaders import LARGEST, load
+from ingest.loaders import LARGEST, LoadOptions, load
+from ingest.reader_pool import Reader
 from rag.errors import LoadError, Skip
 
 
@@ -133,3 +135,18 @@ def test_an_archive_with_a_password(tmp_path: Path) -> None:
     assert zipfile.ZipFile(io.BytesIO(data)).infolist()[0].flag_bits & 1
     with pytest.raises(Skip, match=r"^encrypted$"):
         read(tmp_path, "a.zip", bytes(data))
+
+
+def test_nothing_is_left_of_a_file_whose_reading_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    slow = b"BT /F1 12 Tf 72 720 Td " + b"<00410020> Tj " * 3_000_000 + b"ET"
+    (tmp_path / "a.zip").write_bytes(zipped({"slow.pdf": pdf_of([slow])}))
+    reader = Reader(LoadOptions(max_seconds=3))
+    with pytest.raises(LoadError, match=r"^took longer than 3 s$"):
+        reader.load(tmp_path / "a.zip")
+    reader.close()
+    assert list((tmp_path / "tmp").iterdir()) == []

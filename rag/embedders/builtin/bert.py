@@ -42,13 +42,15 @@ class Encoder:
     few: Run
     many: Callable[[], Run]
 
-    def embed(self, tokens: Sequence[list[int]]) -> Vectors:
-        """``(n, dim) float32``, rows of unit length."""
+    def embed(self, tokens: Sequence[list[int]], steady: bool = False) -> Vectors:
+        """``(n, dim) float32``, rows of unit length; `steady`: a text's vector does not depend on the others."""
         vectors = np.empty((len(tokens), self.dim), np.float32)
         lengths = [len(ids) for ids in tokens]
-        if sum(lengths) >= MANY and has_fast_engine():
-            run = self.many()
+        if (steady or sum(lengths) >= MANY) and has_fast_engine():
+            run = self.many()  # its shapes are few, and what fills them up changes nothing
             plan: Sequence[tuple[list[int], Shape | None]] = even_batches(lengths, _BUDGET, _STEP)
+        elif steady:
+            run, plan = self.few, [([i], None) for i in sorted(range(len(lengths)), key=lengths.__getitem__)]
         else:
             budget = fair_budget(lengths, _BUDGET, allowed_processors())
             run, plan = self.few, [(batch, None) for batch in batches(lengths, budget, _ALIKE)]

@@ -77,6 +77,11 @@ class BilingualEmbedder:
         first, second = self._models()
         return blocks(first.embed(_where(texts, latin)), second.embed(texts), latin)
 
+    def embed_for_index(self, texts: Sequence[str]) -> Vectors:
+        latin = is_latin(texts)
+        first, second = self._models()
+        return blocks(first.embed(_where(texts, latin), steady=True), second.embed(texts, steady=True), latin)
+
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """As documents; both models read a single question at the same time."""
         latin = is_latin(texts)

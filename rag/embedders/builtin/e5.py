@@ -15,7 +15,7 @@ over tokens); Mu and Viswanath, All-but-the-Top (2018), for taking off what all 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -79,17 +79,20 @@ class E5Embedder:
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         return self._embed_all(_DOCUMENT, texts)
 
+    def embed_for_index(self, texts: Sequence[str]) -> Vectors:
+        return self._embed_all(_DOCUMENT, texts, steady=True)
+
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self._embed_all(_QUERY, texts)
 
-    def _embed_all(self, kind: str, texts: Sequence[str]) -> Vectors:
+    def _embed_all(self, kind: str, texts: Sequence[str], steady: bool = False) -> Vectors:
         read = [well_formed(text[:_MAX_CHARACTERS]) for text in texts]
-        vectors = embed_each([kind + text for text in read], DIM, self._embed)
+        vectors = embed_each([kind + text for text in read], DIM, partial(self._embed, steady=steady))
         latin = np.array([script(text) == "latin" for text in read], bool)
         return centred(vectors, latin, asked=kind == _QUERY)
 
-    def _embed(self, texts: list[str]) -> Vectors:
-        return self._model()[1].embed([cut(ids) for ids in self._tokens(texts)])
+    def _embed(self, texts: list[str], steady: bool) -> Vectors:
+        return self._model()[1].embed([cut(ids) for ids in self._tokens(texts)], steady)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         encode = self._model()[0].encode

@@ -37,6 +37,9 @@ class MiniLMEmbedder:
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         return self._model().embed(texts)
 
+    def embed_for_index(self, texts: Sequence[str]) -> Vectors:
+        return self._model().embed(texts, steady=True)
+
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         return self.embed_documents(texts)
 

@@ -6,7 +6,7 @@ Source: the model's card for mean pooling.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,19 @@ class MiniLM:
         """Tokens of each text, [CLS] and [SEP] included, however long it is."""
         return [len(ids) for ids in self._tokens([well_formed(text) for text in texts])]
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """``(n, 384) float32``, rows of unit length; what is beyond 256 tokens does not count."""
-        return embed_each([well_formed(text[:_MAX_CHARACTERS]) for text in texts], DIM, self._embed)
+    def embed(self, texts: Sequence[str], steady: bool = False) -> Vectors:
+        """``(n, 384) float32``, rows of unit length; what is beyond 256 tokens does not count.
+
+        `steady`: a text's vector does not depend on the others.
+        """
+        embed = partial(self._embed, steady=steady)
+        return embed_each([well_formed(text[:_MAX_CHARACTERS]) for text in texts], DIM, embed)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
 
-    def _embed(self, texts: list[str]) -> Vectors:
-        return self._encoder.embed([cut(ids) for ids in self._tokens(texts)])
+    def _embed(self, texts: list[str], steady: bool) -> Vectors:
+        return self._encoder.embed([cut(ids) for ids in self._tokens(texts)], steady)
 
 
 def identity() -> str:

@@ -8,6 +8,7 @@ Source: Yang et al., Multilingual Universal Sentence Encoder for Semantic Retrie
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,13 @@ class USE:
         """Tokens of each text, the two markers included, however long it is."""
         return [len(ids) for ids in self._tokens([well_formed(text) for text in texts])]
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """``(n, 512) float32``, rows of unit length; what is beyond 512 tokens does not count."""
-        return embed_each([well_formed(text[:_MAX_CHARACTERS]) for text in texts], DIM, self._embed)
+    def embed(self, texts: Sequence[str], steady: bool = False) -> Vectors:
+        """``(n, 512) float32``, rows of unit length; what is beyond 512 tokens does not count.
+
+        `steady`: a text's vector does not depend on the others.
+        """
+        embed = partial(self._embed, steady=steady)
+        return embed_each([well_formed(text[:_MAX_CHARACTERS]) for text in texts], DIM, embed)
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         encode = self._tokenizer.encode
@@ -77,7 +82,7 @@ class USE:
         ids: list[list[int]] = encode(texts, out_type=int, add_bos=True, add_eos=True)
         return ids
 
-    def _embed(self, texts: list[str]) -> Vectors:
+    def _embed(self, texts: list[str], steady: bool) -> Vectors:
         tokens = [cut(ids) for ids in self._tokens(texts)]
         vectors = np.empty((len(texts), DIM), np.float32)
 
@@ -85,7 +90,8 @@ class USE:
             vectors[batch] = self._embed_batch([tokens[i] for i in batch])
 
         lengths = [len(ids) for ids in tokens]
-        budget = fair_budget(lengths, _BUDGET, allowed_processors())
+        # Sums round otherwise beside other texts: alone, they are always the same.
+        budget = 1 if steady else fair_budget(lengths, _BUDGET, allowed_processors())
         on_all_processors(work, list(batches(lengths, budget)))
         return vectors
 

@@ -1,4 +1,4 @@
-"""Pages of PDFs as pictures, drawn by a process of their own within limits of time, memory and pixels."""
+"""Pages of PDFs, and images, drawn by a process of their own within limits of time, memory and pixels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,10 @@ WIDTHS = (400, 2000)
 SECONDS = 15.0
 MEMORY = 1 << 30
 KEPT_BYTES = 64 << 20
+KEPT_SIZES = 10_000
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from rag.server.documents.drawing_process import main; main()"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Where a quotation stands on a page of `width` by `height` points."""
-
-    width: float
-    height: float
-    boxes: list[list[float]]
 
 
 class Drawing:
@@ -39,27 +30,30 @@ class Drawing:
         self._slots = threading.BoundedSemaphore(2)
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, int, int], bytes] = OrderedDict()
+        self._sizes: dict[tuple[str, int], tuple[float, float]] = {}
 
-    def png(self, path: Path, sha256: str, page: int, width: int) -> bytes:
+    def png(self, path: Path, sha256: str, page: int, width: int, kind: str) -> bytes:
         """A page as PNG. Raises Failed where it cannot be drawn."""
         key = (sha256, page, width)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        picture = self._run(
-            {"kind": "draw", "path": str(path), "page": page, "width": width, "pixels": MOST_PIXELS}
-        )
+        picture = self._run({"kind": kind, "path": str(path), "page": page, "width": width, "pixels": MOST_PIXELS})
         with self._lock:
             self._kept[key] = picture
             while sum(map(len, self._kept.values())) > KEPT_BYTES:
                 self._kept.popitem(last=False)
         return picture
 
-    def marks(self, path: Path, page: int, quote: str, at: float) -> Marks:
-        """Where `quote` stands on the page, about the share `at` of its text down. Raises Failed."""
-        found = json.loads(self._run({"kind": "find", "path": str(path), "page": page, "quote": quote, "at": at}))
-        return Marks(found["width"], found["height"], found["boxes"])
+    def size(self, path: Path, sha256: str, page: int, kind: str) -> tuple[float, float]:
+        """Width and height of a page in points, of an image in pixels. Raises Failed."""
+        if (sha256, page) not in self._sizes:
+            if len(self._sizes) >= KEPT_SIZES:
+                self._sizes.clear()
+            width, height = json.loads(self._run({"kind": kind, "path": str(path), "page": page}))
+            self._sizes[sha256, page] = (width, height)
+        return self._sizes[sha256, page]
 
     def _run(self, job: dict[str, Any]) -> bytes:
         """The other process's output."""

@@ -15,8 +15,18 @@ from ingest.pipeline import content_hash
 from ingest.reader_pool import Reader
 from rag.api import RAG
 from rag.errors import LoadError, StoreError
-from rag.server.documents.drawing import Drawing, Marks
-from rag.server.documents.passages import Spot, around, from_chunks, locate, page_at, quotation, rows_around
+from rag.server.documents.drawing import Drawing
+from rag.server.documents.passages import (
+    Spot,
+    around,
+    boxes_of,
+    from_chunks,
+    joined,
+    locate,
+    page_at,
+    quotation,
+    rows_around,
+)
 from rag.server.failures import Failed
 from rag.server.shapes import RowShape, TextReply, title_of
 from rag.stores import CanDump
@@ -24,6 +34,7 @@ from rag.types import Chunk, Document, Page
 
 KEPT_CHARS = 20_000_000
 HASHES = 10_000
+DRAWN = ("pdf", "image")
 
 
 class Documents:
@@ -64,26 +75,28 @@ class Documents:
         return (stat.st_size, stat.st_mtime_ns) == (document.size, document.modified)
 
     def png(self, rag: RAG, source: str, page: int, width: int) -> bytes:
-        """A page of a PDF as PNG. Raises Failed (404, 422)."""
+        """A page of a PDF, or an image, as PNG. Raises Failed (404, 422)."""
         document = find(rag, source)
         path = self.file(document)
-        if document.type != "pdf" or path is None:
+        if document.type not in DRAWN or path is None:
             raise Failed(
-                404, "this page has no picture: it is no PDF, or its file is gone or changed", "no_picture"
+                404,
+                "this page has no picture: it is of no PDF or image, or its file is gone or changed",
+                "no_picture",
             )
-        return self._drawing.png(path, document.sha256, page, width)
+        return self._drawing.png(path, document.sha256, page, width, document.type)
 
     def text(self, rag: RAG, source: str, spot: Spot) -> TextReply:
         """One page of a document with the passage's place in it. Raises Failed (404)."""
         document = find(rag, source)
         path, kept = self.file(document), _kept(rag, source)
         pages = self._read(path, document) if path else ()
-        read = page_at(pages, spot)
+        read = page_at(pages, kept, spot)
         page = read or from_chunks(kept, spot)
         if page is None:
             raise Failed(404, f"{source[:200]!r} has no page {spot.page}", "not_found")
         start, end = locate(page.text, spot, quotation(kept, spot))
-        marks = self._marks(path, page, start, end) if path and document.type == "pdf" else None
+        size = self._size(path, document, page) if path and document.type in DRAWN else None
         first, text = around(page.text, start)
         numbers = {p.number for p in pages} or {chunk.page for chunk in kept}
         return TextReply(
@@ -92,8 +105,10 @@ class Documents:
             type=document.type,
             page=page.number,
             pages=sorted(number for number in numbers if number is not None),
-            row=page.label,
-            rows=[RowShape(row=each.label or "", text=each.text) for each in rows_around(pages, page)],
+            part=page.label,
+            rows=[
+                RowShape(row=each.label or "", text=each.text) for each in rows_around(pages, page, document.type)
+            ],
             text=text,
             headings=[
                 (h.offset - first, h.level, h.title) for h in page.headings if 0 <= h.offset - first < len(text)
@@ -102,16 +117,16 @@ class Documents:
             total=len(page.text),
             start=None if start is None else start - first,
             end=None if end is None else end - first,
-            width=marks.width if marks else None,
-            height=marks.height if marks else None,
-            boxes=marks.boxes if marks else [],
+            width=size[0] if size else None,
+            height=size[1] if size else None,
+            boxes=[] if start is None else boxes_of(kept, spot),
             whole=read is not None,
         )
 
-    def _marks(self, path: Path, page: Page, start: int | None, end: int | None) -> Marks | None:
-        quote = "" if start is None else page.text[start:end]
+    def _size(self, path: Path, document: Document, page: Page) -> tuple[float, float] | None:
+        """In points; None where the page cannot be drawn."""
         try:
-            return self._drawing.marks(path, page.number or 1, quote, (start or 0) / max(len(page.text), 1))
+            return self._drawing.size(path, document.sha256, page.number or 1, document.type)
         except Failed:
             return None
 
@@ -123,7 +138,7 @@ class Documents:
                 return self._pages[document.sha256]
         try:
             with self._reading:
-                pages = self._reader.load(path)
+                pages = joined(self._reader.load(path))
         except LoadError:
             return ()
         with self._lock:

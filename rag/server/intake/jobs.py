@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ingest.report import Stopped
 from rag.api import RAG
 from rag.errors import RagError
 from rag.server.failures import Failed
@@ -28,10 +29,6 @@ KEPT, WAITING = 200, 50
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 
 
-class _Stopped(Exception):
-    """Somebody asked to stop the job."""
-
-
 @dataclass
 class Job:
     """One ingest, and how far it is."""
@@ -43,6 +40,7 @@ class Job:
     done: int = 0
     files: int = 0
     chunks: int = 0
+    share: float = 0.0
     seconds: float = 0.0
     error: str = ""
     report: dict[str, int] = field(default_factory=dict)
@@ -50,11 +48,11 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def hear(self, progress: Progress) -> None:
-        """Keep how far it is. Raises _Stopped once that was asked for: what is not committed is then dropped."""
-        self.done, self.files = progress.done, progress.files
+        """Keep how far it is. Raises KeyboardInterrupt once somebody asked to stop: what is finished stays."""
+        self.done, self.files, self.share = progress.done, progress.files, progress.share
         self.chunks, self.seconds = progress.chunks, progress.seconds
         if self.stop.is_set():
-            raise _Stopped
+            raise KeyboardInterrupt
 
     def take(self, report: IngestReport) -> None:
         counts = ("added", "updated", "unchanged", "removed", "chunks")
@@ -66,7 +64,8 @@ class Job:
     def shape(self) -> JobShape:
         return JobShape(
             id=self.id, index=self.index, state=self.state, done=self.done, files=self.files, chunks=self.chunks,
-            seconds=round(self.seconds, 3), error=self.error, report=self.report, problems=self.problems,
+            share=round(self.share, 4), seconds=round(self.seconds, 3), error=self.error, report=self.report,
+            problems=self.problems,
         )  # fmt: skip
 
 
@@ -122,11 +121,14 @@ class Jobs:
             began = time.monotonic()
             try:
                 if job.stop.is_set():
-                    raise _Stopped
+                    raise KeyboardInterrupt
                 job.state = "running"
                 job.take(self._open(job.index).ingest(*job.paths, progress=job.hear))
                 job.state = "done"
-            except _Stopped:
+            except Stopped as stopped:
+                job.take(stopped.report)
+                job.state = "stopped"
+            except KeyboardInterrupt:
                 job.state = "stopped"
             except RagError as error:
                 job.state, job.error = "failed", str(error)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from rag.server.documents.reading import find
 from rag.server.failures import ERRORS, Failed
 from rag.server.intake.jobs import confined
 from rag.server.service import TheService
@@ -40,13 +42,18 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 async def ingest(body: IngestRequest, service: TheService) -> JobShape:
     """Read uploads, and folders or files of the server's machine, into the index: a job."""
     index = body.index or service.indexes.first
-    await asyncio.to_thread(service.indexes.get, index)
+    rag = await asyncio.to_thread(service.indexes.get, index)
     paths = [service.uploads.path(index, name) for name in body.uploads]
     if missing := [name for name, path in zip(body.uploads, paths, strict=True) if not path.is_file()]:
         raise Failed(404, f"there is no upload {missing[0][:200]!r}: send it first", "not_found")
     paths += [confined(path, service.options.roots) for path in body.paths]
+    for source in body.sources:
+        document = await asyncio.to_thread(find, rag, source)
+        if not service.may_read(index, document.path):
+            raise Failed(403, "this server reads only uploads and the folders that --root names", "outside_roots")
+        paths.append(Path(document.path))
     if not paths:
-        raise Failed(400, "there is nothing to read: name uploads or paths", "nothing")
+        raise Failed(400, "there is nothing to read: name uploads, sources or paths", "nothing")
     return service.jobs.start(index, paths).shape()
 
 

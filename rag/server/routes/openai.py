@@ -19,7 +19,7 @@ from rag.api import RAG
 from rag.server.answers.asking import Asked
 from rag.server.answers.turns import Ticket
 from rag.server.events import BEAT, data_line, stream
-from rag.server.failures import ERRORS, Failed, told_of
+from rag.server.failures import ERRORS, told_of
 from rag.server.indexes import MODEL
 from rag.server.protocol import (
     ChatReply,
@@ -69,7 +69,7 @@ async def chat(body: ChatRequest, request: Request, service: TheService) -> Any:
     ticket, base = service.answers.enter(), base_url(request)
     if body.stream:
         return stream(_chunks(service, rag, body, asked, ticket, base, index))
-    reply = await whole(service, rag, asked, ticket)
+    reply = await service.whole(rag, asked, ticket)
     notes = annotate(reply, base, index)
     message = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": notes}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
@@ -79,15 +79,6 @@ async def chat(body: ChatRequest, request: Request, service: TheService) -> Any:
         "usage": usage_of(reply),
         **evidence(reply, base, index),
     }
-
-
-async def whole(service: Service, rag: RAG, asked: Asked, ticket: Ticket) -> Answer:
-    """The answer when all of it is there."""
-    async with aclosing(service.answer(rag, asked, ticket)) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, Answer):
-                return piece
-    raise Failed(503, "the answer was stopped", "stopped")
 
 
 def _head(kind: str, model: str, name: str) -> dict[str, Any]:

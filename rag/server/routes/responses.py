@@ -20,7 +20,6 @@ from rag.server.answers.turns import Ticket
 from rag.server.events import BEAT, event, stream
 from rag.server.failures import ERRORS, Failed, told_of
 from rag.server.protocol import ChatMessage, Loose, Part, Text, annotate, asked_of, evidence, new_id
-from rag.server.routes.openai import whole
 from rag.server.service import Service, TheService, base_url
 from rag.types import Answer
 
@@ -61,7 +60,7 @@ async def respond(body: ResponsesRequest, request: Request, service: TheService)
     ticket, base, name = service.answers.enter(), base_url(request), new_id("resp")
     if body.stream:
         return stream(_events(service, rag, body, asked, ticket, base, index, name))
-    return _response(name, body.model, await whole(service, rag, asked, ticket), base, index)
+    return _response(name, body.model, await service.whole(rag, asked, ticket), base, index)
 
 
 def _messages(given: str | list[InputItem]) -> list[ChatMessage]:

@@ -86,9 +86,7 @@ async def page_text(
     service: TheService,
     index: Index = None,
     page: PageNumber = None,
-    row: Annotated[
-        str | None, Query(max_length=200, description="Of a table, as in a citation's heading.")
-    ] = None,
+    part: Annotated[str | None, Query(max_length=400, description="As in a citation's address.")] = None,
     start: Offset = None,
     end: Offset = None,
 ) -> TextReply:
@@ -96,18 +94,20 @@ async def page_text(
 
     def text() -> TextReply:
         rag: RAG = service.indexes.get(index)
-        return service.documents.text(rag, source, Spot(page, row, start, end))
+        return service.documents.text(rag, source, Spot(page, part, start, end))
 
     return await asyncio.to_thread(text)
 
 
 def _shape(service: Service, index: str | None, document: Document) -> SourceShape:
+    name = index or service.indexes.first
     return SourceShape(
         source=document.source,
         type=document.type,
         size=document.size,
         modified=document.modified,
         chunks=document.chunks,
-        uploaded=service.uploads.holds(index or service.indexes.first, document.path),
+        uploaded=service.uploads.holds(name, document.path),
+        again=service.may_read(name, document.path),
         readable=service.documents.unchanged(document),
     )
