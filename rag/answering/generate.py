@@ -22,8 +22,9 @@ from rag.llms.profile import profile_of
 from rag.retrieval.evidence import closest_sentence, rank_sentences
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
+from rag.retrieval.question import Question
 from rag.stores import Store
-from rag.text import content_terms
+from rag.text import content_terms, find_numbers, language
 
 __all__ = ["generate"]
 
@@ -60,8 +61,15 @@ def generate(
     sought = " ".join(draft.unsupported) or evidence.asked.topic
     if question.kind in DETAILED and not evidence.asked.several:
         yield from _besides(draft, evidence, rank_sentences(allowed, sought, embedder, LIKE_BEST), spoken)
-    elif not spoken and (best := closest_sentence(allowed, sought, embedder)):
-        yield draft.quote(best)
+    elif not spoken and _is_in(allowed, draft.unsupported, question):
+        best = closest_sentence(allowed, sought, embedder)
+        yield from [draft.quote(best)] if best else []
+
+
+def _is_in(allowed: Sequence[Passage], said: Sequence[str], question: Question) -> bool:
+    """Whether what a model said may be there in other words: in the question's language, and with its figures."""
+    own = [passage.text for passage in allowed if language(passage.text) == question.language]
+    return bool(own) and find_numbers(" ".join(said)) - question.numbers <= find_numbers(" ".join(own))
 
 
 def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken: bool) -> Iterator[str]:
@@ -85,14 +93,13 @@ def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken
 def _confidence(draft: Draft, evidence: Evidence, first: Piece, embedder: Embedder, store: Store) -> float | None:
     """The probability that the documents answer; None for a model that does not tell how sure it is.
 
-    Where a document is named, everything in it is near the question, and what several sentences answer is near
-    none of them: there the model's own doubt decides.
+    Where a document is named, everything in it is near the question: there the model's own doubt decides.
     """
     question = evidence.question
     doubted = refusal_probability(first.logprobs, NO_ANSWER)
     if doubted is None:
         return None
-    if question.is_short and evidence.asked.subject is None:
+    if evidence.asked.subject is None or not evidence.asked.subject.proper:
         found = extract_features(question.text, evidence.hits, evidence.passages, embedder, store)
         sure = confidence(found, doubted, question.script, question.language != draft.language)
     else:

@@ -29,7 +29,7 @@ _MARKER = re.compile(r"\[\d+\]")
 
 @dataclass(frozen=True, slots=True)
 class KindCase:
-    """One question of a kind and its answer: a flag `wrong` for each citation, `evidence` None without references."""
+    """A question and its answer: a flag `wrong` for each citation, `evidence` None where it has no references."""
 
     kind: str
     question: str

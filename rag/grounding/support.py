@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
 from rag.grounding._tuned import COVERAGE, CROSS_COSINE, GIVEN, WINDOW
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import ASKS_FOR
-from rag.text import content_terms, find_numbers, language, normalise, script, split_sentences, split_terms
+from rag.text import (
+    content_terms,
+    find_numbers,
+    is_row,
+    language,
+    normalise,
+    script,
+    split_sentences,
+    split_terms,
+    stem,
+    write_digits,
+)
 
 _YES_NO = re.compile(
     r"^\W*(yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?:\b|(?=\W|$))[\s,，.。:：]*", re.IGNORECASE
@@ -67,7 +78,7 @@ _RULE = re.compile(r"\|[\s:|-]+$")
 
 def _another_row_is_asked_for(found: Support, question: str, passage: Passage) -> bool:
     """Whether what supports is a row of a table, and another row speaks more of the question."""
-    rows = [(a, b) for a, b in split_sentences(passage.text) if passage.text.startswith("|", a)]
+    rows = [(a, b) for a, b in split_sentences(passage.text) if is_row(passage.text[a:b])]
     own = (found.start - passage.start, found.end - passage.start)
     if own not in rows:
         return False
@@ -116,20 +127,21 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
     What stands above a passage, its document's title first, is said of all of it, and counts neither for a
     statement nor against it. Of what the question gave the statement less is asked.
     """
-    every = content_terms(statement)
-    asked = content_terms(question)
+    every = _stems(content_terms(write_digits(statement)))
+    asked = _stems(content_terms(write_digits(question)))
     wanted = every - asked or every
     figures = find_numbers(statement) - find_numbers(question)
     spelled = {term for term in every if find_numbers(term)}  # 4 stands where "four" does: `figures` has looked
     best: Support | None = None
     most = (0.0, 0, 0)
     for i, passage in enumerate(passages):
-        above = set(split_terms(" ".join(passage.chunk.heading)))
+        title = _stems(split_terms(" ".join(passage.chunk.heading)))
         for n, start, end in _windows(passage.text):
             text = passage.text[start:end]
             if not figures <= find_numbers(text):
                 continue
-            found = set(split_terms(text))
+            found = _stems(split_terms(write_digits(text)))
+            above = title | _stems(split_terms(_header(passage.text))) if is_row(text) else title
             said = found | spelled
             score = _share(wanted - above or wanted, said | above)
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
@@ -137,6 +149,16 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
                 most = rank
                 best = Support(i, passage.start + start, passage.start + end, score)
     return best
+
+
+def _stems(terms: Iterable[str]) -> set[str]:
+    """As the index has them: "hotels" stands above, and "the hotel limit" is asked for."""
+    return {stem(term) for term in terms}
+
+
+def _header(text: str) -> str:
+    """The first row in `text`, which names the columns of the others where it is their header."""
+    return next((text[a:b] for a, b in split_sentences(text) if is_row(text[a:b])), "")
 
 
 def _share(terms: Set[str], said: Set[str]) -> float:
@@ -150,7 +172,7 @@ def _windows(text: str) -> list[tuple[int, int, int]]:
     return [
         (n, run[0][0], run[-1][1])
         for n, run in runs
-        if n == 1 or not any(text.startswith("|", start) for start, _ in run)
+        if n == 1 or not any(is_row(text[start:end]) for start, end in run)
     ]
 
 

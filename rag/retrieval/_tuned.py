@@ -46,4 +46,5 @@ English and Chinese (.861 of it is read without, .872 with); XQuAD and CMRC are 
 LABEL = 60
 """A line of at most so many characters without a full stop is a title or a label: no answer by itself."""
 WHOLE = 0.7
-"""The best sentence's chunk is read whole where it takes at most this share of what may be read."""
+"""The best sentence's chunk is read whole where it takes at most this share of what may be read, for a question
+that several sentences answer; of a fact, what stands beside it leads a small model astray."""

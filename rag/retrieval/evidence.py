@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
-from rag.retrieval._tuned import BESIDE, CHUNK, EXPECTED, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WHOLE, WORDS
+from rag.retrieval._tuned import BESIDE, CHUNK, EXPECTED, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WORDS
 from rag.retrieval.passages import Passage, between_neighbours
 from rag.text import content_terms, embedding_text, find_numbers, rarity, split_sentences
 from rag.text.injection import sentences_without_instructions
@@ -31,12 +31,13 @@ def select_evidence(
     budget: int,
     count: Callable[[str], int],
     within: float = math.inf,
+    whole: float = 0.0,
 ) -> list[Passage]:
     """Passages from `hits`, the best hit's first, of at most `budget` tokens together as `count` counts them.
 
-    Where everything fits, everything is taken. Else the chunk of the sentence likest to the question, whole where
-    it leaves room for others; then the sentences likest to it, none whose score is more than `within` below the
-    best's. Those that follow one another are joined to one passage.
+    Where everything fits, everything is taken. Else the chunk of the sentence likest to the question, where it
+    takes at most `whole` of the budget; then the sentences likest to it, none whose score is more than `within`
+    below the best's. Those that follow one another are joined to one passage.
     """
     pool = _sentences(hits, question)
     sizes = [count(sentence.text) for sentence in pool]
@@ -45,7 +46,7 @@ def select_evidence(
     weights = _weigh(pool, hits, question, embedder)
     likest = max(range(len(pool)), key=weights.__getitem__)
     chosen = {i for i, sentence in enumerate(pool) if sentence.hit == pool[likest].hit}
-    if sum(sizes[i] for i in chosen) > WHOLE * budget:
+    if sum(sizes[i] for i in chosen) > whole * budget:
         chosen = set()
     left = budget - sum(sizes[i] for i in chosen)
     chosen |= _choose([left + 1 if i in chosen else size for i, size in enumerate(sizes)], weights, left, within)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rag.embedders import Embedder
-from rag.retrieval._tuned import LONGER, NAMING_HITS, SOURCES_OF_A_SUBJECT
+from rag.retrieval._tuned import LONGER, NAMING_HITS, SOURCES_OF_A_SUBJECT, WHOLE
 from rag.retrieval.evidence import select_evidence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
@@ -98,7 +98,8 @@ def read_hits(
     asked: Asked, hits: Sequence[Hit], embedder: Embedder, budget: int, count: Callable[[str], int], within: float
 ) -> Evidence:
     """`hits` with the passages that are read of them, of at most `budget` tokens; a summary's in reading order."""
-    passages = select_evidence(hits, asked.topic, embedder, budget, count, within)
+    whole = 0.0 if asked.question.is_short else WHOLE
+    passages = select_evidence(hits, asked.topic, embedder, budget, count, within, whole)
     if asked.question.kind == "summary":
         passages.sort(key=lambda p: (p.chunk.source, p.chunk.position, p.start))
     return Evidence(asked, tuple(hits), tuple(passages))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.retrieval._tuned import ADDS
-from rag.text import content_terms, split_sentences
+from rag.text import content_terms, is_row, split_sentences
 from rag.text.injection import sentences_without_instructions
 from rag.types import Chunk
 
@@ -49,7 +49,7 @@ def with_preceding_sentence(passage: Passage, question: str) -> Passage:
 
 def between_neighbours(passage: Passage, question: str) -> Passage:
     """`passage` with the sentences before and after it that tell something; of a table the row alone."""
-    if passage.text.startswith("|"):
+    if is_row(passage.text):
         return passage
     before, after = _neighbours(passage, question)
     return Passage(passage.chunk, (before or passage).start, (after or passage).end)

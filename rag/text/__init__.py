@@ -7,7 +7,7 @@ from rag.text.injection import is_instruction, sanitise_for_model, sentences_wit
 from rag.text.numbers import Figure, find_figures, find_numbers, write_digits
 from rag.text.sanitise import sanitise_answer, strip_invisible, strip_list_markup, well_formed
 from rag.text.scripts import CJK, language, normalise, script
-from rag.text.sentences import split_sentences
+from rag.text.sentences import is_row, split_sentences
 from rag.text.terms import (
     TERMS,
     chunk_terms,
@@ -29,6 +29,7 @@ __all__ = [
     "find_figures",
     "find_numbers",
     "is_instruction",
+    "is_row",
     "language",
     "normalise",
     "rarity",
