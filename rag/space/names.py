@@ -15,7 +15,7 @@ from rag.text import CJK, content_terms, stem
 __all__ = ["name_groups"]
 
 _RUNS = re.compile(rf"[{CJK}]+|[^\W\d_{CJK}][^\W_{CJK}]*(?:['’-][^\W_{CJK}]+)*|[^\w\s]+|\d+")
-_ADDRESS = re.compile(r"\]\([^)]*\)?|https?://\S+|\{#[^}]*\}|<[^<>]*>")
+_ADDRESS = re.compile(r"\]\([^)]*\)?|https?://\S+|\{#[^}]*\}|<[^<>]*>|^\s*```[^\n]*", re.MULTILINE)
 _LETTERS = 800  # of a passage that are read
 _LONGEST_CHINESE = 8  # characters of a term
 _SHORTEST, _LONGEST = 3, 24  # letters of a word
