@@ -15,7 +15,7 @@ INFINITY := .venv/.infinity-installed
 PROXY := .venv-ollama/bin/ollama-proxy
 NATIVE := .venv/.llama-native
 
-.PHONY: help install native models demo ingest ask chat serve test test-page lint test-stores check-shared check-talk eval bench bench-quick clean
+.PHONY: help install native models demo ingest ask chat serve test test-page lint test-stores check-shared check-hard check-talk eval bench bench-quick clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -100,6 +100,11 @@ endif
 
 check-shared: $(DEV) ## difficult files and retrieval bars, from SHARED=folder
 	RAG_SHARED="$(SHARED)" $(BIN)/python -m pytest tests/check_shared
+
+# Kills and full disks take most of the time.
+check-hard: $(DEV) ## what an index survives, in bigger figures (an hour): kills, full disks, crowds, damage, hostile files
+	RAG_KILLS=1000 RAG_FULL_DISKS=50 RAG_CROWD_SECONDS=60 RAG_DAMAGED_INDEXES=500 RAG_HOSTILE_FILES=200 \
+		$(BIN)/python -m pytest tests/hard tests/stores/test_killed.py tests/stores/test_damaged.py tests/network
 
 check-talk: $(DEV) ## all conversations and all injected documents with the local language model (20 minutes)
 	$(BIN)/python -m pytest -s -m slow tests

@@ -1,13 +1,13 @@
 """The space of meaning, measured: labels, topics beside k-means and BERTopic, maps, and what each command costs.
 
-    python -m benchmarks.space reviews REVIEWS.csv
+    python -m benchmarks.space reviews REVIEWS.csv [--embedder e5]
     python -m benchmarks.space topics REVIEWS.csv --shared FOLDER --work FOLDER [--bertopic PYTHON]
-    python -m benchmarks.space projections --shared FOLDER --work FOLDER [--sizes 1000,10000,100000]
-    python -m benchmarks.space commands --shared FOLDER --work FOLDER [--sizes 10000,100000]
+    python -m benchmarks.space projections --index URL --work FOLDER [--sizes 1000,10000,100000]
+    python -m benchmarks.space commands --index URL --work FOLDER [--sizes 10000,100000]
 
 Each prints rows of a Markdown table, which SPACE.md holds. Seconds of the processor stand beside those of the
 clock: on a machine that others use, only the former say anything. REVIEWS.csv is the table of 1,000 food reviews
-(columns ProductId, Score, Summary, Text); `--shared` and the grown corpus are those of `benchmarks/scale.py`.
+(columns ProductId, UserId, Score, Summary, Text); `--index` is a real one, around whose vectors others are drawn.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,14 @@ def text_of(row: dict[str, str]) -> str:
     return f"{row['Summary']}\n{row['Text']}"
 
 
-def embed(texts: list[str], work: Path, name: str) -> np.ndarray:
-    """By the default embedder, once."""
+def embed(texts: list[str], work: Path, name: str, embedder: str) -> np.ndarray:
+    """Vectors that are computed once and kept in `work`."""
     from rag.embedders import load_embedder
 
-    path = work / f"{name}.npy"
+    path = work / f"{name}-{embedder}.npy"
     if path.exists():
         return np.load(path, allow_pickle=False)
-    vectors = load_embedder("bilingual").embed_documents(texts)
+    vectors = load_embedder(embedder).embed_documents(texts)
     work.mkdir(parents=True, exist_ok=True)
     np.save(path, vectors)
     return vectors
@@ -66,13 +67,13 @@ def show(*cells: object) -> None:
     print("|", " | ".join(told), "|", flush=True)
 
 
-def reviews(path: Path, work: Path) -> None:
+def reviews(path: Path, work: Path, embedder: str) -> None:
     """Positive and negative (three stars left out), and the five scores; then few examples, ten draws."""
     from rag.space import cross_validate
 
     rows = read_reviews(path)
     texts = [text_of(row) for row in rows]
-    vectors = embed(texts, work, "reviews")
+    vectors = embed(texts, work, "reviews", embedder)
     scores = np.array([int(row["Score"]) for row in rows])
     clear = np.flatnonzero(scores != 3)
     sides = np.array(["positive" if score > 3 else "negative" for score in scores])
@@ -127,14 +128,14 @@ def alike(rows: list[dict[str, str]], vectors: np.ndarray) -> None:
          float(np.mean(by_chance)), "", "")  # fmt: skip
 
 
-def topics(path: Path, shared: Path, work: Path, bertopic: str | None) -> None:
+def topics(path: Path, shared: Path, work: Path, embedder: str, bertopic: str | None) -> None:
     """Adjusted mutual information with the labels; all by the same vectors."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import adjusted_mutual_info_score
 
     show("set", "by", "AMI", "topics", "without", "seconds", "of the processor")
     for name, texts, labels, judged in labelled(path, shared):
-        vectors = embed(texts, work, name)
+        vectors = embed(texts, work, name, embedder)
 
         def score(found: Iterable[int], labels: list[str] = labels, judged: list[int] = judged) -> float:
             found = list(found)
@@ -142,7 +143,7 @@ def topics(path: Path, shared: Path, work: Path, bertopic: str | None) -> None:
 
         ours, seconds, cpu = timed(lambda vectors=vectors, texts=texts: find(vectors, texts))
         show(name, "ragstone", score(ours.labels), len(ours.topics), f"{ours.without:.0%}", seconds, cpu)
-        for k in (len(ours.topics), len(set(labels))):
+        for k in dict.fromkeys((len(ours.topics), min(len(set(labels)), 50))):
             model = KMeans(k, n_init=3, random_state=0)
             means, seconds, cpu = timed(lambda model=model, vectors=vectors: model.fit_predict(vectors))
             show(name, "k-means", score(means), k, "", seconds, cpu)
@@ -179,19 +180,19 @@ def run_bertopic(python: str, vectors: np.ndarray, texts: list[str]) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "v.npy"), vectors)
         Path(folder, "t.json").write_text(json.dumps(texts), encoding="utf-8")
-        command = [python, HERE / "peers" / "bertopic.py", Path(folder, "v.npy"), Path(folder, "t.json")]
+        command = [python, HERE / "peers" / "topics_bertopic.py", Path(folder, "v.npy"), Path(folder, "t.json")]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def projections(shared: Path, work: Path, sizes: list[int]) -> None:
+def projections(index: str, sizes: list[int]) -> None:
     """Ways to lay out the same vectors: seconds, and trustworthiness of 15 neighbours."""
     from rag.space.maps import layout
 
     show("points", "by", "trustworthiness@15", "seconds", "of the processor")
     for n in sizes:
-        vectors = grown_vectors(shared, work, n)
+        vectors = grown(index, n).vectors
         near, seconds, cpu = timed(lambda v=vectors: layout.find_neighbours(v, layout.neighbours_wanted(len(v))))
         show(f"{n:,}", "(the neighbours alone)", "", seconds, cpu)
         start = layout._main_directions(vectors)
@@ -214,34 +215,73 @@ def pacmap(vectors: np.ndarray) -> np.ndarray:
     return PaCMAP(random_state=0).fit_transform(vectors)
 
 
-def grown_vectors(shared: Path, work: Path, n: int) -> np.ndarray:
-    sys.path.insert(0, str(HERE))
-    from grown import grown, prepare
+def grown(index: str, n: int) -> Any:
+    """`n` points: those of an index, evenly taken where it has more; then ones drawn around them.
 
-    prepare(shared, work)
-    return np.vstack([vectors for _, vectors in grown(work, n)])[:n].astype(np.float32)
+    A drawn vector is a real one plus the difference of two others that are near each other, as far as real
+    neighbours lie apart; its text is the real one's with its number.
+    """
+    from rag.space import Points, read_points
+    from rag.space.neighbours import find_neighbours
+    from rag.space.points import unit
+    from rag.stores import open_store
+
+    points = read_points(open_store(index))
+    draw = np.random.default_rng(7)
+    if n <= len(points):
+        rows = np.linspace(0, len(points) - 1, n).astype(int).tolist()
+        return Points([points.chunks[i] for i in rows], points.vectors[rows], points.documents)
+    near = find_neighbours(points.vectors, 10).rows
+    of = np.arange(len(points), n) % len(points)
+    pairs = draw.integers(0, len(points), len(of))
+    others = near[pairs, draw.integers(0, 10, len(of))]
+    steps = draw.uniform(0.6, 1.4, (len(of), 1)).astype(np.float32)
+    drawn = unit(points.vectors[of] + steps * (points.vectors[pairs] - points.vectors[others]))
+    chunks = [
+        replace(points.chunks[i], text=f"{points.chunks[i].text} {number}") for number, i in enumerate(of.tolist())
+    ]
+    return Points([*points.chunks, *chunks], np.vstack([points.vectors, drawn]), points.documents)
 
 
-def commands(shared: Path, work: Path, sizes: list[int]) -> None:
+def build(index: str, n: int, work: Path) -> str:
+    """The URL of an index with `grown` points, 25 a document."""
+    from rag.stores import open_store
+    from rag.types import Document
+
+    url = f"faiss:{work / f'grown-{n}'}"
+    if (work / f"grown-{n}").exists():
+        return url
+    points = grown(index, n)
+    manifest = open_store(index).manifest()
+    assert manifest is not None
+    with open_store(url).write(manifest) as writer:
+        for start in range(0, n, 25):
+            rows = range(start, min(start + 25, n))
+            source = f"{start // 25:05}.md"
+            chunks = [replace(points.chunks[i], source=source, position=k) for k, i in enumerate(rows)]
+            document = Document(source, f"/grown/{source}", "0" * 64, 1, 1, "markdown", len(chunks))
+            writer.put(document, chunks, points.vectors[rows.start : rows.stop])
+            if start % 5000 == 0:
+                writer.commit()
+        writer.commit()
+    return url
+
+
+def commands(index: str, work: Path, sizes: list[int], only: str) -> None:
     """Each command in a process of its own: seconds of the clock and the processor, peak of memory."""
-    sys.path.insert(0, str(HERE))
-    from grown import prepare
-    from scale import _folder, build
-
-    prepare(shared, work)
-    for n in sizes:
-        if not _folder(work, n).exists():
-            build(work, n)
+    urls = [build(index, n, work) for n in sizes]
     lines = {
         "topics": ["topics", "--json"],
         "duplicates": ["duplicates", "--json"],
         "map": ["map", "--html", str(work / "map.html")],
-        "similar": ["similar", "0000001.md", "--documents"],
+        "similar": ["similar", "00001.md", "--documents"],
         "classify": ["classify", "--zero-shot", "medicine,history,computers"],
     }
     show("command", *(cell for n in sizes for cell in (f"{n:,}: seconds", "of the processor", "MB")), "exponent")
     for name, line in lines.items():
-        figures = [cost([*line, "--index", f"faiss:{_folder(work, n)}"]) for n in sizes]
+        if only and name not in only.split(","):
+            continue
+        figures = [cost([*line, "--index", url]) for url in urls]
         exponent = np.log(figures[-1][1] / figures[0][1]) / np.log(sizes[-1] / sizes[0])
         cells = [cell for figure in figures for cell in figure]
         show(f"`rag {name}`", *cells, f"{exponent:.2f}")
@@ -275,19 +315,22 @@ def main() -> None:
     parser.add_argument("reviews", nargs="?", type=Path)
     parser.add_argument("--shared", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".bench/space"))
+    parser.add_argument("--embedder", default="bilingual")
     parser.add_argument("--bertopic", help="the Python of an environment that has BERTopic")
+    parser.add_argument("--index")
     parser.add_argument("--sizes", default="")
+    parser.add_argument("--only", default="", help="commands, as in map,topics")
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",") if size]
     match given.what:
         case "reviews":
-            reviews(given.reviews, given.work)
+            reviews(given.reviews, given.work, given.embedder)
         case "topics":
-            topics(given.reviews, given.shared, given.work, given.bertopic)
+            topics(given.reviews, given.shared, given.work, given.embedder, given.bertopic)
         case "projections":
-            projections(given.shared, given.work, sizes or [1000, 10_000, 100_000])
+            projections(given.index, sizes or [1000, 10_000, 100_000])
         case "commands":
-            commands(given.shared, given.work, sizes or [10_000, 100_000])
+            commands(given.index, given.work, sizes or [10_000, 100_000], given.only)
 
 
 if __name__ == "__main__":

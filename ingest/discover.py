@@ -127,7 +127,7 @@ class _Walk:
                 with os.scandir(folder.path) as entries:
                     children = sorted(entries, key=lambda entry: entry.name)
             except (OSError, LoadError) as error:
-                self.problem(folder.name or str(self.root), _reason(error), failed=True)
+                self.problem(folder.name, _reason(error), failed=True)
                 continue
             folders += [inner for child in children if (inner := self.take(child, folder))]
 

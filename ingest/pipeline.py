@@ -155,7 +155,7 @@ class _Run:
             self._consider(source, file.path, old)
         for problem in found.problems:
             rows = self.report.failed if problem.failed else self.report.skipped
-            rows.append({"source": f"{root.name}/{problem.source}", "reason": problem.reason})
+            rows.append({"source": f"{root.name}/{problem.source}".rstrip("/"), "reason": problem.reason})
         unseen = [found.root / problem.source for problem in found.problems if problem.failed]
         self.report.removed += self._remove(self._missing(root, unseen))
 

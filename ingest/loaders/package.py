@@ -106,7 +106,9 @@ class Package:
 def check_size(unpacked: int, entries: int, packed: int) -> None:
     """Raises `Skip` for what would unpack to too much."""
     ratio = unpacked / max(1, packed)
-    if unpacked > LARGEST or entries > ENTRIES or (ratio > RATIO and unpacked > 10 << 20):
+    if entries > ENTRIES:
+        raise Skip(f"too large: {entries:,} members, and the most is {ENTRIES:,}")
+    if unpacked > LARGEST or (ratio > RATIO and unpacked > 10 << 20):
         raise Skip(f"too large: unpacks to {unpacked >> 20} MB, {ratio:.0f} times its size")
 
 

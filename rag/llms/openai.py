@@ -12,6 +12,7 @@ from rag.network.endpoint import Endpoint, environment, whole_number
 
 OFFICIAL = "https://api.openai.com/v1"
 CONTEXT_TOKENS = 8192
+_ADDRESS = ("RAG_OPENAI_BASE_URL", "OPENAI_BASE_URL")
 TIMEOUT = 60.0
 
 
@@ -37,14 +38,15 @@ class OpenAILLM(CompatibleLLM):
         max_retries: int = 2,
     ) -> None:
         """Raises ConfigError if OpenAI's own endpoint has no key; nothing is sent yet."""
-        address = base_url or environment("RAG_OPENAI_BASE_URL", "OPENAI_BASE_URL") or OFFICIAL
+        named = next((name for name in _ADDRESS if environment(name)), _ADDRESS[-1])
+        address = base_url or environment(*_ADDRESS) or OFFICIAL
         key = api_key or SecretStr(environment("OPENAI_API_KEY"))
         official = address.startswith(OFFICIAL)
         if not key.get_secret_value() and official:
             raise ConfigError(
                 f"openai:{model} needs a key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
             )
-        endpoint = Endpoint(f"openai:{model}", address, key, "OPENAI_API_KEY", "OPENAI_BASE_URL", timeout)
+        endpoint = Endpoint(f"openai:{model}", address, key, "OPENAI_API_KEY", named, timeout)
         super().__init__(
             endpoint,
             model,

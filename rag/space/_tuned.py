@@ -21,7 +21,7 @@ SHARPNESS = 20.0
 PERPLEXITY = 30.0
 """Of t-SNE: about how many neighbours a point is held by."""
 LARGE = 10_000
-"""Points from which on openTSNE draws the map: scikit-learn's time is the square root's multiple of its."""
+"""Points from which on openTSNE draws the map, whose time grows with n alone. A choice, not measured yet."""
 SPECIFIC = 1.5
 """Of names: with 1 the words of mixed topics are general ones; with 2, rare ones. Mean coherence (NPMI) of the
 names' words over the reviews, Vue's documentation and the sample folder: .354, .359, .334."""

@@ -15,7 +15,7 @@ from rag.text import CJK, content_terms, stem
 __all__ = ["name_groups"]
 
 _RUNS = re.compile(rf"[{CJK}]+|[^\W\d_{CJK}][^\W_{CJK}]*(?:['’-][^\W_{CJK}]+)*|[^\w\s]+|\d+")
-_ADDRESS = re.compile(r"\]\([^)]*\)?|https?://\S+|\{#[^}]*\}|<[^<>]*>")
+_ADDRESS = re.compile(r"\]\([^)]*\)?|https?://\S+|\{#[^}]*\}|<[^<>]*>|^\s*```[^\n]*", re.MULTILINE)
 _LETTERS = 800  # of a passage that are read
 _LONGEST_CHINESE = 8  # characters of a term
 _SHORTEST, _LONGEST = 3, 24  # letters of a word
@@ -28,13 +28,14 @@ _BETWEEN = re.compile(
 # With little content where texts are compared, though a question may turn on them.
 _COMMON = frozenset(
     """
-    all also always any are back because been both but came can come could day did does doing don even ever
-    every few first get gets getting give goes going good got had has have having her here him his how i'd
-    i'll i'm i've its just know less let like little look lot made make makes making many may more most much
-    need never new not now off often once one only other our out over own put quite really said same see she
-    should since some still such take than that that's their them then there these they thing things think
-    this those though time today too try two until upon use used using very want was way we've well went were
-    what when which while who why will with without would year years yet you your
+    actually all also always any anyone anything are back because been both but came can come could day did
+    does doing don even ever every everyone everything few first get gets getting give goes going good got
+    had has have having her here him his how however i'd i'll i'm i've instead its just know less let like
+    little look lot made make makes making many may maybe more most much need never new not nothing now off
+    often once one only other our out over own please put quite really said same say says see she should
+    since some someone something still such take than that that's their them then there these they thing
+    things think this those though time today too try two until upon use used using very want was way we've
+    well went were what when which while who why will with without would year years yet you your
     """.split()
 )
 

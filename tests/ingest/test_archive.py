@@ -15,6 +15,7 @@ from helpers.office import workbook, zipped
 from helpers.samples import pdf_of
 
 from ingest.loaders import LARGEST, LoadOptions, load
+from ingest.loaders.package import check_size
 from ingest.reader_pool import Reader
 from rag.errors import LoadError, Skip
 
@@ -89,6 +90,8 @@ def test_names_in_gbk(tmp_path: Path) -> None:
 
 
 def test_a_file_that_unpacks_to_too_much(tmp_path: Path) -> None:
+    with pytest.raises(Skip, match=r"^too large: 60,000 members, and the most is [\d,]+$"):
+        check_size(1000, 60_000, 1000)
     with pytest.raises(Skip, match=r"^too large: unpacks to 20 MB, \d+ times its size$"):
         read(tmp_path, "a.zip", zipped({"a.txt": bytes(20 << 20)}))
     with pytest.raises(Skip, match=r"^too large: unpacks to more than 200 MB"):

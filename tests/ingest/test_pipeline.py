@@ -230,6 +230,15 @@ def test_a_folder_whose_rules_are_wrong_keeps_its_files(store: Store, tree: Tree
     assert sources(store) == ["docs/a.md", "docs/sub/b.md"]
 
 
+def test_rules_of_the_folder_itself_that_are_wrong(store: Store, tree: Tree) -> None:
+    folder = tree({"a.md": "alpha"})
+    run(store, folder)
+    tree({".ragignore": "!\n"})
+    report = run(store, folder)
+    assert (report.removed, [row["source"] for row in report.failed]) == (0, ["docs"])
+    assert sources(store) == ["docs/a.md"]
+
+
 # ── several folders ──────────────────────────────────────────────────────────────────────────────────
 
 

@@ -201,8 +201,8 @@ class TestLocalEngine:
             rows = [row.split() for row in Path(table).read_text(encoding="ascii").splitlines()[1:]]
             listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
             assert not listening & own
-        names = Path("/proc/self/net/unix").read_text(encoding="utf-8").split()
-        paths = [name for name in names if name.endswith("/llm.sock")]
+        rows = [row.split() for row in Path("/proc/self/net/unix").read_text(encoding="utf-8").splitlines()[1:]]
+        paths = [row[7] for row in rows if len(row) > 7 and f"socket:[{row[6]}]" in own]  # of this process alone
         assert not any(Path(path).exists() for path in paths)
 
     def test_without_unix_sockets_a_key_is_needed(self, weights: Path) -> None:
@@ -324,6 +324,10 @@ class TestOpenAIErrors:
         assert repr(llm) == "OpenAILLM('deepseek-chat', base_url='http://127.0.0.1:1/v1')"
         monkeypatch.setenv("RAG_OPENAI_BASE_URL", "http://127.0.0.1:2/v1")
         assert "127.0.0.1:2" in repr(load_llm("openai:deepseek-chat"))
+        llm = load_llm("openai:deepseek-chat")
+        assert llm is not None
+        with pytest.raises(LLMError, match=r"check the address \(RAG_OPENAI_BASE_URL\)"):
+            list(llm.stream(CAPITAL, max_tokens=1))
         monkeypatch.setenv("RAG_OPENAI_CONTEXT_TOKENS", "many")
         with pytest.raises(ConfigError, match="RAG_OPENAI_CONTEXT_TOKENS must be a number of tokens, not 'many'"):
             load_llm("openai:deepseek-chat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from rag.errors import IndexMissing
 from rag.stores import Store, open_store
 from rag.text import search_terms
 
-KILLS = 20
+KILLS = int(os.environ.get("RAG_KILLS", "20"))  # `make check-hard` has 1,000
 SETTINGS = Settings(chunk_tokens=48)
 QUESTIONS = ["warranty of the Heron Pro", "保修期是多久", "descaling", "请假", "number 7 of round 3", "E05 水泵"]
 
@@ -133,7 +134,7 @@ def seconds(url: str, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def test_killed_at_twenty_moments(folder: Path, tmp_path: Path) -> None:
+def test_killed_at_any_moment(folder: Path, tmp_path: Path) -> None:
     dice = random.Random(20)
     timed, url = f"faiss:{tmp_path / 'timed'}", f"faiss:{tmp_path / 'killed'}"
     waiting = deque(start(url, folder) for _ in range(2))

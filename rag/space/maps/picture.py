@@ -27,6 +27,7 @@ SIDE = 2400
 _FINER = 2  # drawn so many times larger, so that edges are smooth
 _HEAD = 150  # pixels above the map, for the title
 _EDGE = 0.05  # of the side, free above and below the points
+_FEW = 14  # topics whose names are written in full
 _QUESTION = 60  # characters of a question that are written
 
 
@@ -90,7 +91,7 @@ def write_picture(drawn: Map, path: Path, title: str, note: str, font: Path | No
     _questions(drawn, canvas)
     largest = max((topic.size for topic in drawn.topics), default=1)
     for topic in drawn.topics:
-        if lines := _lines(topic, font):
+        if lines := _lines(topic, 4 if len(drawn.topics) <= _FEW else 2, font):
             canvas.write(
                 lines, canvas.pixel(topic.at), 27 + 15 * (topic.size / largest) ** 0.5, dress.ink, must=False
             )
@@ -114,7 +115,7 @@ def _dots(drawn: Map, dress: _Dress, top: float) -> Image:
     size = (SIDE * _FINER, round(height) * _FINER)
     picture = Images.new("RGB", size, dress.paper)
     draw = ImageDraw.Draw(picture)
-    radius = _FINER * min(14.0, max(1.6, 0.13 * SIDE / len(drawn.plane) ** 0.5))
+    radius = _FINER * min(14.0, max(1.6, 0.15 * SIDE / len(drawn.plane) ** 0.5))
     places = np.array([_pixel(at, top) for at in drawn.plane.tolist()]) * _FINER
     colours = [tuple(round((2 * c + p) / 3) for c, p in zip(NONE, dress.paper, strict=True))]
     colours = [topic.colour for topic in drawn.topics] + colours  # the last is that of -1
@@ -137,8 +138,8 @@ def _questions(drawn: Map, canvas: _Canvas) -> None:
         canvas.write([asked.question[:_QUESTION]], (x, y - 52), 36, colour, must=True)
 
 
-def _lines(topic: MapTopic, font: Path | None) -> list[str]:
-    """A topic's words in two lines at most."""
-    words = [word for word in topic.name if font or not has_chinese(word)]
+def _lines(topic: MapTopic, most: int, font: Path | None) -> list[str]:
+    """A topic's first words in two lines at most."""
+    words = [word for word in topic.name if font or not has_chinese(word)][:most]
     rows = [words[:2], words[2:]] if len(words) > 2 else [words]
     return [" · ".join(row) for row in rows if row]

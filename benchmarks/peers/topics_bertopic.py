@@ -1,4 +1,4 @@
-"""BERTopic over vectors that are there: bertopic.py VECTORS.npy TEXTS.json, in an environment of its own."""
+"""BERTopic over given vectors: topics_bertopic.py VECTORS.npy TEXTS.json, in an environment of its own."""
 
 from __future__ import annotations
 
