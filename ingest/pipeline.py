@@ -282,7 +282,9 @@ class _Run:
             if time.perf_counter() - self.shown_at > _BEAT:
                 self._show_progress()
         if sure:
-            reason = f"{len(sure)} pages read by OCR, {sum(sure) / len(sure):.0%} sure"
+            reason = (
+                f"{len(sure)} page{'s' if len(sure) > 1 else ''} read by OCR, {sum(sure) / len(sure):.0%} sure"
+            )
             self.report.ocr_pages.append({"source": document.source, "reason": reason})
 
     def _reported(self) -> IngestReport:

@@ -28,6 +28,9 @@ Load = Callable[[Path], Iterator[Page]]
 PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, OSError, EOFError)
+
+
 def read(path: Path, inside: Inside, load: Load) -> Iterator[Page]:
     """The pages of the files in an archive, in order of their names; what cannot be read is logged and left out.
 
@@ -36,9 +39,11 @@ def read(path: Path, inside: Inside, load: Load) -> Iterator[Page]:
     found, problems = 0, []
     for name, data in _files(path, inside):
         try:
+            if isinstance(data, LoadError):
+                raise data
             for page in within(name, data, load):
+                yield replace(page, title="" if found else path.stem)  # no file's title is the archive's
                 found += 1
-                yield page
         except LoadError as error:
             problems.append(f"{shown(name)} ({error})")
     if not found:
@@ -68,7 +73,7 @@ def shown(name: str) -> str:
     return "/".join("".join(char if char.isprintable() else "?" for char in part) for part in parts)[:200] or "?"
 
 
-def _files(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
+def _files(path: Path, inside: Inside) -> Iterator[tuple[str, bytes | LoadError]]:
     if zipfile.is_zipfile(path):
         yield from _zipped(path, inside)
     elif tarfile.is_tarfile(path):
@@ -84,13 +89,13 @@ def _unpacked(path: Path, inside: Inside) -> bytes:
     try:
         with PACKED[path.suffix.lower()](path) as file:
             data = bytes(file.read(max(0, inside.left[0]) + 1))
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+    except BROKEN as error:
         raise LoadError(f"not a readable archive: {error}") from error
     inside.take(len(data))
     return data
 
 
-def _zipped(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
+def _zipped(path: Path, inside: Inside) -> Iterator[tuple[str, bytes | LoadError]]:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         check_size(sum(entry.file_size for entry in entries), len(entries), path.stat().st_size)
@@ -103,7 +108,10 @@ def _zipped(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
             if not entry.flag_bits & 0x800:  # not marked as UTF-8: often GBK, which zipfile reads as CP437
                 name = _guessed(name)
             inside.take(entry.file_size)  # zipfile reads no more than that, whatever is packed
-            yield name, archive.read(entry)
+            try:
+                yield name, archive.read(entry)
+            except BROKEN as error:
+                yield name, LoadError(f"broken: {error}")
 
 
 def _guessed(name: str) -> str:

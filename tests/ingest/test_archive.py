@@ -45,6 +45,7 @@ def test_files_inside_are_labelled_with_their_path(tmp_path: Path, name: str) ->
         ("docs/a.csv · row 1", "名: 茶\n数: 5"),
         ("docs/b.md", "# Tea\ngreen"),
     }
+    assert [page.title for page in load(tmp_path / name)] == ["a", ""]
 
 
 def test_a_packed_file_without_an_archive(tmp_path: Path) -> None:
@@ -58,6 +59,14 @@ def test_archives_in_archives_and_what_cannot_be_read(tmp_path: Path, caplog: py
     assert found == [("in.zip · list.xlsx · S, row 2", "Part: Valve\nPrice: 12")]
     assert len(caplog.messages) == 1
     assert "run.exe (unsupported: .exe)" in caplog.messages[0] and "broken.docx (not a" in caplog.messages[0]
+
+
+def test_one_broken_file_inside_harms_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = zipped({"a.txt": b"first" * 50, "b.txt": b"second"})
+    broken = data.replace(data[35:38], b"\0\0\0", 1)
+    with caplog.at_level(logging.WARNING):
+        assert read(tmp_path, "a.zip", broken) == [("b.txt", "second")]
+    assert "a.txt (broken: " in caplog.text
 
 
 @pytest.mark.parametrize("name", ["../../evil.txt", "/etc/evil.txt", "C:\\evil.txt", "..\\evil.txt"])
