@@ -343,7 +343,7 @@ def test_a_body_that_is_no_question(base: str, body: bytes) -> None:
 def test_a_question_that_is_no_ordinary_text(base: str, question: str) -> None:
     body = json.dumps({"question": question, "sources": ["docs/poison.md", "*", "'; DROP TABLE chunks; --"]})
     for path in ("/api/search", "/api/ask"):
-        got = httpx.post(f"{base}{path}", content=body, headers={"Content-Type": "application/json"})
+        got = httpx.post(f"{base}{path}", content=body, headers={"Content-Type": "application/json"}, timeout=30)
         assert got.status_code == (422 if question == "\ud800" else 200)
         assert "event: error" not in got.text
 
