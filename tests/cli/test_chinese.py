@@ -12,7 +12,7 @@ from rag.cli.chinese import in_chinese, table
 
 ZH = {"LC_ALL": "zh_CN.UTF-8"}
 NAMES = re.compile(
-    r"[\w./:~-]*[./:_\d][\w./:~-]*|'[^']*'|`[^`]*`|--?[\w-]+|\[?\b(rag \w+|rag|OPTIONS|ARGS|PATH|QUESTION|COMMAND)\b"
+    r"[\w./:~-]*[./:_\d][\w./:~-]*|'[^']*'|`[^`]*`|--?[\w-]+|\brag( \w+)?|\b(OPTIONS|ARGS|QUESTION|COMMAND)\b"
 )
 
 
