@@ -1,4 +1,7 @@
-"""What errors, reports and usage say, in Chinese: `chinese.toml` has the sentences."""
+"""What errors, reports and usage say, in Chinese: `sentences.toml` has it.
+
+In: an English sentence of ours. Out: the same in Chinese, where it is known.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def word_in_chinese(word: str) -> str:
 @cache
 def table() -> dict[str, dict[str, str]]:
     """The sentences, by part: English to Chinese."""
-    return tomllib.loads((Path(__file__).parent / "chinese.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((Path(__file__).parent / "sentences.toml").read_text(encoding="utf-8"))
 
 
 @cache
