@@ -30,6 +30,7 @@ __all__ = ["create_mcp", "run_stdio", "streamable"]
 MOST_TEXT = 100_000
 """Characters of a document that one `fetch` gives."""
 MOST_MATCHES = 100
+NEAREST = 3
 Question = Annotated[str, Field(min_length=1, max_length=4000)]
 Count = Annotated[int, Field(ge=1, le=50)]
 Words = Annotated[str, Field(min_length=2, max_length=200)]
@@ -73,6 +74,7 @@ class AskResult(BaseModel):
     refused: bool
     confidence: float | None
     citations: list[PassageResult]
+    nearest: list[PassageResult] = Field(description="For a refusal: the passages that come nearest.")
 
 
 class DocumentResult(BaseModel):
@@ -141,6 +143,9 @@ def create_mcp(open_index: Callable[[], RAG], answer: Callable[[str], Awaitable[
             refused=found.refused,
             confidence=found.confidence,
             citations=[_passage(each, each.quote, None) for each in found.citations],
+            nearest=[_passage(hit.chunk, hit.chunk.text, hit.score) for hit in found.hits[:NEAREST]]
+            if found.refused
+            else [],
         )
 
     @server.tool(annotations=reads)

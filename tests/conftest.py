@@ -132,6 +132,23 @@ def elasticsearch_server() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium, which two modules of tests/page use; with a software renderer for what WebGL draws."""
+    from helpers.browsing import PATIENCE, executable
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        found = executable() or playwright.chromium.executable_path
+        if not Path(found).exists():
+            pytest.skip("there is no Chromium on this machine: `make test-page` installs one")
+        expect.set_options(timeout=PATIENCE)
+        arguments = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+        opened = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
 def sample_index(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an index over `data/docs`, made with the default embedder."""
     url = f"faiss:{tmp_path_factory.mktemp('sample') / 'index'}"

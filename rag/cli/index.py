@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 import click
 
 from rag.cli.bars import count_bar
+from rag.cli.chinese import word_in_chinese
 from rag.cli.screen import options, say, show, show_json
 
 if TYPE_CHECKING:
@@ -28,17 +30,27 @@ def status(index: str | None, as_json: bool) -> None:
         show_json(facts)
         return
     for part, values in facts.items():
-        show(part, bold=True)
-        width = max(map(len, values), default=0)
-        for name, value in values.items():
-            show(f"  {name:<{width}}  {_in_words(value)}")
+        show(_word(part), bold=True)
+        names = [_word(name) for name in values]
+        width = max(map(_cells, names), default=0)
+        for name, value in zip(names, values.values(), strict=True):
+            show(f"  {name}{' ' * (width - _cells(name))}  {_in_words(value)}")
+
+
+def _word(word: str) -> str:
+    return say(word, word_in_chinese(word))
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _in_words(value: object) -> str:
     """A value of the status as people read it."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {inner}" for name, inner in value.items())
-    return "-" if value in ("", None) else str(value)
+    return "-" if value in ("", None) else _word(str(value))
 
 
 @click.command(

@@ -12,7 +12,7 @@ import click
 
 from rag.cli import interrupt
 from rag.cli.bars import ingest_bar
-from rag.cli.screen import options, say, show, show_json
+from rag.cli.screen import options, say, say_reason, show, show_json
 from rag.cli.watch import ALLOW_EMPTY, keep_in_step
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _show_report(report: IngestReport) -> None:
         ("OCR", report.ocr_pages, "cyan"),
     ):
         for row in rows:
-            show(f"{kind}: {row['source']} ({row['reason']})", fg=colour, err=True)
+            show(f"{kind}: {row['source']} ({say_reason(row['reason'])})", fg=colour, err=True)
     if report.gone:
         _show_gone(report.gone)
     if not (report.added or report.updated or report.removed or report.moved):

@@ -13,6 +13,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from rag import errors
+from rag.cli.chinese import in_chinese
 from rag.text import language
 from rag.text.sanitise import terminal_json, terminal_text
 from rag.types import Answer, Chunk, Citation
@@ -62,14 +63,21 @@ _KINDS: tuple[tuple[type[errors.RagError], str], ...] = (
 
 
 def show_error(error: errors.RagError, like: str | None = None) -> None:
-    """One line on stderr, in Chinese with the kind of error before its sentence."""
+    """One line on stderr; in Chinese, what has no Chinese of its own has the kind of error before it."""
     kind = next((f"错误（{words}）" for of, words in _KINDS if isinstance(error, of)), "错误")
-    show_failure(str(error), say("error", kind, like))
+    show_failure(str(error), say("error", kind, like), like)
 
 
-def show_failure(sentence: str, kind: str) -> None:
-    """What went wrong, on one line of stderr."""
-    show(f"{kind}: {' '.join(sentence.split())}", err=True)
+def show_failure(sentence: str, kind: str, like: str | None = None) -> None:
+    """What went wrong, on one line of stderr: `kind`, and the sentence."""
+    line = " ".join(sentence.split())
+    chinese = say("", in_chinese(line) or "", like)
+    show(f"错误：{chinese}" if chinese else f"{kind}: {line}", err=True)
+
+
+def say_reason(reason: str) -> str:
+    """Why a file was not read, in the reader's language."""
+    return say(reason, in_chinese(reason) or reason)
 
 
 def show(text: str = "", *, err: bool = False, end: str = "\n", **style: Any) -> None:

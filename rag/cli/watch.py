@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rag.cli import interrupt
-from rag.cli.screen import options, say, show, show_json
+from rag.cli.screen import options, say, say_reason, show, show_json
 
 if TYPE_CHECKING:
     from ingest.report import IngestReport
@@ -118,7 +118,9 @@ class _Log:
             "removed": say("removed", "移除"),
             "skipped": say("skipped", "跳过"),
         }
-        show(f"{time.strftime('%H:%M:%S')} {words[kind]}: {source}" + (f" ({reason})" if reason else ""))
+        show(
+            f"{time.strftime('%H:%M:%S')} {words[kind]}: {source}" + (f" ({say_reason(reason)})" if reason else "")
+        )
 
 
 def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:

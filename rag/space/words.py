@@ -58,6 +58,5 @@ def _unit(vectors: WordVectors, word: str) -> Vector:
 
 
 def _languages(vectors: WordVectors) -> str:
-    return (
-        f"they hold {len(vectors.words):,} words, such as {', '.join(vectors.words[:3])}; --vectors names others"
-    )
+    some = [word for word in vectors.words[:100] if word.isalpha()][:3]
+    return f"they hold {len(vectors.words):,} words, such as {', '.join(some)}; --vectors names others"

@@ -519,8 +519,8 @@ def test_a_chinese_terminal(run_rag: Rag, index: str, notes: Path) -> None:
     assert "用您自己的文档回答问题" in run_rag("--help", env=chinese).stdout
     done = run_rag("ingest", notes, "--index", index, env=chinese)
     assert done.stdout == "没有变化：4 个文件保持原样。\n"
-    assert run_rag("ask", QUESTION, env=chinese).stderr.startswith(
-        "错误（这里还没有索引，请先运行 rag ingest）: there is no index at "
+    assert run_rag("ask", QUESTION, env=chinese).stderr == (
+        "错误：faiss:data/index 处还没有索引：请先运行 `rag ingest 文件夹 --index faiss:data/index`\n"
     )
 
 

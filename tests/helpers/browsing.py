@@ -9,6 +9,8 @@ from pathlib import Path
 from helpers.samples import pdf
 from playwright.sync_api import Page
 
+PATIENCE = 60_000
+"""Milliseconds: a machine may have much else to do."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 KEPT: dict[str, str | bytes] = {
     "office.md": "# Office\n\n## Parking\n\nThe car park opens at 7:30 and closes at 21:00. "

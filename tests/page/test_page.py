@@ -10,32 +10,18 @@ from typing import Any
 import httpx
 import pypdfium2
 import pytest
-from helpers.browsing import DROPPED, KEPT, SCRIPT, ask, drop, executable
+from helpers.browsing import DROPPED, KEPT, PATIENCE, SCRIPT, ask, drop
 from helpers.scripted import ScriptedLLM
 from helpers.serving import make_index, serving
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 pytestmark = pytest.mark.page
 
-PATIENCE = 60_000
-"""Milliseconds: a machine may have much else to do."""
 PDF = "燕鸥.pdf"
 QUESTIONS = {
     "grinder.docx": ("When are the burrs of the grinder replaced?", "replaced after 600 kilograms"),
     "garden.md": ("When is the lantern in the garden lit?", "The lantern in the garden is lit at dusk."),
 }
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = executable() or playwright.chromium.executable_path
-        if not Path(found).exists():
-            pytest.skip("there is no Chromium on this machine: `make test-page` installs one")
-        expect.set_options(timeout=PATIENCE)
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -214,7 +214,7 @@ def test_an_upload_that_would_lie_elsewhere(base: str, folder: Path, name: str) 
     assert not any(path.is_file() for path in (folder / "up").rglob("*"))
 
 
-@pytest.mark.parametrize("name", ["x.exe", "x.svg", "x.py", "x", "x.md.sh", "x.pkl"])
+@pytest.mark.parametrize("name", ["x.exe", "x.svg", "x.so", "x", "x.md.lnk", "x.pkl"])
 def test_an_upload_of_a_type_that_is_not_read(base: str, name: str) -> None:
     got = httpx.put(f"{base}/api/uploads/{name}", content=b"MZ")
     assert (got.status_code, error(got)) == (415, "unsupported")
@@ -343,7 +343,7 @@ def test_a_body_that_is_no_question(base: str, body: bytes) -> None:
 def test_a_question_that_is_no_ordinary_text(base: str, question: str) -> None:
     body = json.dumps({"question": question, "sources": ["docs/poison.md", "*", "'; DROP TABLE chunks; --"]})
     for path in ("/api/search", "/api/ask"):
-        got = httpx.post(f"{base}{path}", content=body, headers={"Content-Type": "application/json"})
+        got = httpx.post(f"{base}{path}", content=body, headers={"Content-Type": "application/json"}, timeout=30)
         assert got.status_code == (422 if question == "\ud800" else 200)
         assert "event: error" not in got.text
 

@@ -59,6 +59,10 @@ def test_over_http(served: str) -> None:
         for path in ("/mcp", "/mcp/notes"):
             async with Client(f"{served}{path}") as client:
                 await use_tools(client)
+                got = await client.call_tool("ask", {"question": "Is the kitchen painted blue?"})
+                assert got.structured_content is not None
+                assert (got.structured_content["refused"], got.structured_content["citations"]) == (True, [])
+                assert got.structured_content["nearest"][0]["id"] == "docs/office.md"
 
     run(test)
 

@@ -84,6 +84,8 @@ def translate_errors(folder: Path) -> Iterator[None]:
         yield
     except Damage as error:
         raise IndexDamaged(str(folder), str(error)) from error
+    except UnicodeDecodeError as error:  # what SQLite says of a schema that is damaged, too
+        raise IndexDamaged(str(folder), "it holds text that is not UTF-8") from error
     except sqlite3.Error as error:
         if (kind := _kind(error, folder)) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH):
             raise IndexDamaged(str(folder), str(error)) from error
