@@ -30,8 +30,6 @@ __all__ = ["create_mcp", "run_stdio", "streamable"]
 MOST_TEXT = 100_000
 """Characters of a document that one `fetch` gives."""
 MOST_MATCHES = 100
-NEAREST = 3
-Question = Annotated[str, Field(min_length=1, max_length=4000)]
 Count = Annotated[int, Field(ge=1, le=50)]
 Words = Annotated[str, Field(min_length=2, max_length=200)]
 Result = TypeVar("Result")
@@ -143,9 +141,7 @@ def create_mcp(open_index: Callable[[], RAG], answer: Callable[[str], Awaitable[
             refused=found.refused,
             confidence=found.confidence,
             citations=[_passage(each, each.quote, None) for each in found.citations],
-            nearest=[_passage(hit.chunk, hit.chunk.text, hit.score) for hit in found.hits[:NEAREST]]
-            if found.refused
-            else [],
+            nearest=[_passage(each, each.quote, None) for each in found.nearest] if found.refused else [],
         )
 
     @server.tool(annotations=reads)

@@ -261,7 +261,7 @@ def _holds(chunk: Chunk, citation: Citation) -> bool:
 
 def nearest(answer: Answer, base: str, index: str) -> list[Place]:
     """For a refusal, what comes nearest."""
-    return [hit_place(hit, base, index) for hit in answer.hits[:3]] if answer.refused else []
+    return [citation_place(each, answer.hits, base, index) for each in answer.nearest] if answer.refused else []
 
 
 def answer_shape(answer: Answer, suggestions: list[str], base: str, index: str) -> AnswerShape:
