@@ -30,6 +30,7 @@ __all__ = ["create_mcp", "run_stdio", "streamable"]
 MOST_TEXT = 100_000
 """Characters of a document that one `fetch` gives."""
 MOST_MATCHES = 100
+Question = Annotated[str, Field(min_length=1, max_length=4000)]
 Count = Annotated[int, Field(ge=1, le=50)]
 Words = Annotated[str, Field(min_length=2, max_length=200)]
 Result = TypeVar("Result")
