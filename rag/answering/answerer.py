@@ -23,6 +23,7 @@ from rag.llms.profile import profile_of
 from rag.retrieval.gather import Asked, Evidence, ask_each, find_hits, read_hits
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
+from rag.retrieval.scope import Subject
 from rag.retrieval.search import Weights, search
 from rag.stores import Store
 from rag.text.sanitise import sanitise_answer
@@ -108,7 +109,8 @@ class Answerer:
             if not first:
                 silent.append(called(asked.subject) if asked.several and asked.subject else asked.question.text)
                 continue
-            yield f"\n{first}" if draft.text else first
+            lead = _lead(asked.subject, first, draft.language) if asked.several and asked.subject else ""
+            yield f"{chr(10) if draft.text else ''}{lead}{first}"
             yield from pieces
             if asked.several and asked.subject:
                 told.append(Told(asked.subject, tuple(draft.claims[before:])))
@@ -165,6 +167,13 @@ class Answerer:
             chunk = entry.hit.chunk
             n = draft.cite(Passage(chunk, entry.start, entry.end))
             yield f"\n{sanitise_answer(line(entry), chunk.text)} [{n}]"
+
+
+def _lead(subject: Subject, said: str, language: str) -> str:
+    """The name of `subject` before what was `said` of it, where that does not name it."""
+    if any(name.strip() in said for name in subject.names):
+        return ""
+    return f"{sanitise_answer(called(subject))}{'：' if language == 'zh' else ': '}"
 
 
 def final_answer(pieces: Iterator[str | Answer]) -> Answer:

@@ -226,7 +226,7 @@ def _one_line(quote: str) -> str:
 
 
 def _short(quote: str) -> str:
-    line = _one_line(quote)
+    line = _one_line(quote).lstrip("# ")
     return line if len(line) <= QUOTE else line[:QUOTE] + "…"
 
 

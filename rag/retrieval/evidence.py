@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rag.embedders import Embedder
 from rag.retrieval._tuned import BESIDE, CHUNK, EXPECTED, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WORDS
 from rag.retrieval.passages import Passage, between_neighbours
-from rag.text import content_terms, embedding_text, find_numbers, is_row, rarity, split_sentences
+from rag.text import content_terms, embedding_text, find_numbers, is_row, rarity
 from rag.text.injection import sentences_without_instructions
 from rag.text.values import find_values
 from rag.types import Chunk, Hit
@@ -69,7 +69,7 @@ def rank_sentences(
 
     None that is less like it than `least` times the likest.
     """
-    whole = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in _without_headers(p.text)]
+    whole = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in _telling(p.text, question)]
     pool = [each for each in whole if _tells(each.text)] or whole
     texts = [each.text for each in pool]
     likeness = _likeness(texts, texts, question, embedder)
@@ -78,9 +78,9 @@ def rank_sentences(
     return [each for _, each in sorted(scored, key=lambda pair: -pair[0])]
 
 
-def _without_headers(text: str) -> list[tuple[int, int]]:
-    """The sentences of `text`; of a table not the row above the others, which names their columns."""
-    spans = split_sentences(text)
+def _telling(text: str, question: str) -> list[tuple[int, int]]:
+    """The sentences of `text` without orders to a model; of a table not the row that names its columns."""
+    spans = sentences_without_instructions(text, question)
     rows = [False, *(is_row(text[a:b]) for a, b in spans), False]
     return [span for i, span in enumerate(spans, start=1) if not (rows[i] and rows[i + 1] and not rows[i - 1])]
 
