@@ -23,7 +23,7 @@ from rag.llms.profile import profile_of
 from rag.retrieval.gather import Asked, Evidence, ask_each, find_hits, read_hits
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
-from rag.retrieval.scope import Subject
+from rag.retrieval.scope import Subject, find_name
 from rag.retrieval.search import Weights, search
 from rag.stores import Store
 from rag.text.sanitise import sanitise_answer
@@ -171,7 +171,7 @@ class Answerer:
 
 def _lead(subject: Subject, said: str, language: str) -> str:
     """The name of `subject` before what was `said` of it, where that does not name it."""
-    if any(name.strip() in said for name in subject.names):
+    if find_name(said, subject) >= 0:
         return ""
     return f"{sanitise_answer(called(subject))}{'：' if language == 'zh' else ': '}"
 

@@ -11,7 +11,7 @@ from rag.retrieval.evidence import select_evidence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
-from rag.retrieval.scope import Subject, about_one, literal, named_documents, without_subjects
+from rag.retrieval.scope import Subject, about_one, find_name, literal, named_documents, without_subjects
 from rag.retrieval.split import split_question
 from rag.types import Hit, Where
 
@@ -54,7 +54,8 @@ def ask_each(question: Question, search: Search, where: Where | None) -> list[As
     named = named_documents(question.text, (hit.chunk for hit in found))
     proper = [subject for subject in named if subject.proper]
     if len(proper) > 1:
-        return [_of_one(question, subject, proper) for subject in sorted(proper, key=_place(question.text))]
+        proper.sort(key=lambda subject: find_name(question.text, subject))
+        return [_of_one(question, subject, proper) for subject in proper]
     subject = next(iter(proper or named), None)
     parts = split_question(question.text)
     asked = [question] if len(parts) == 1 else [read_question(part) for part in parts]
@@ -68,11 +69,6 @@ def _of_one(question: Question, subject: Subject, named: Sequence[Subject]) -> A
         return Asked(question, topic, subject, several=True)
     others = [other for other in named if other is not subject]
     return Asked(read_question(about_one(question.text, subject, others), question.kind), topic, subject, True)
-
-
-def _place(text: str) -> Callable[[Subject], int]:
-    """Where `text` names a subject."""
-    return lambda one: min((at for name in one.names if (at := text.find(name)) >= 0), default=len(text))
 
 
 def find_hits(asked: Asked, context: Sequence[str], search: Search, top_k: int, where: Where | None) -> list[Hit]:

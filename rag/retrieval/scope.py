@@ -17,7 +17,7 @@ from rag.retrieval._tuned import ANOTHER, NAMED, NAMES_MOST, RARE_AMONG_TITLES, 
 from rag.text import content_terms, normalise, split_terms, stem
 from rag.types import Chunk
 
-__all__ = ["Subject", "about_one", "literal", "named_documents", "without_subjects"]
+__all__ = ["Subject", "about_one", "find_name", "literal", "named_documents", "without_subjects"]
 
 _PARTS = re.compile(r"[_·|/:：,，、()（）《》“”\"]+|\s[-–—]\s")
 
@@ -150,6 +150,12 @@ def _spelled(name: str) -> str:
     words = [word for word in re.findall(r"\w+", name) if word.lower() not in _LEGAL_FORMS]
     gap = r"[\s,.'’-]*"
     return gap.join(map(re.escape, words or [name])) + rf"(?:{gap}\b(?:{'|'.join(sorted(_LEGAL_FORMS))})\b)?\.?"
+
+
+def find_name(text: str, subject: Subject) -> int:
+    """Where `text` names `subject`, with or without its legal form; -1 where it does not."""
+    found = (re.search(_spelled(name.strip()), text, re.IGNORECASE) for name in subject.names)
+    return min((match.start() for match in found if match), default=-1)
 
 
 def literal(source: str) -> str:

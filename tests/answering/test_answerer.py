@@ -348,3 +348,47 @@ def test_a_model_on_this_machine_reads_the_rules_before_the_first_question(answe
     _, read, asked = local.prompts
     assert asked.startswith(read[: read.rindex("Passages:")])
     assert "NONE" in read
+
+
+MILLS = {
+    "alder.md": "# Alder Mill Ltd\n\nThe mill was built in 1702. Its wheel turns two stones.",
+    "birch.md": "# Birch Mill Ltd\n\nThe mill was built in 1811. Its wheel turns four stones.",
+    "lake.md": "# Lake Mill Ltd\n\nThe lake has tench and carp.",
+}
+
+
+@pytest.fixture
+def mills(rag: RAG, hashed: HashedEmbedder, tree: object) -> Answerer:
+    rag.ingest(tree(MILLS, "mills"))  # type: ignore[operator]
+    return Answerer(rag.store, hashed, ScriptedLLM(), Settings(strictness=0))
+
+
+def test_each_of_several_is_answered_from_its_own_document_and_compared(mills: Answerer) -> None:
+    question = "Which was built earlier, Birch Mill or Alder Mill?"
+    script = {
+        question: "When was X built?",
+        "When was Birch Mill Ltd built?": "1811",
+        "When was Alder Mill Ltd built?": "Alder Mill was built in 1702.",
+    }
+    *_, answer = replace(mills, llm=ScriptedLLM(script)).stream(question)
+    assert isinstance(answer, Answer)
+    check(answer, mills.store)
+    first, second, third = answer.text.splitlines()
+    assert "1811" in first
+    assert first.startswith("Birch Mill")
+    assert "1702" in second
+    assert third.startswith("Earlier: Alder Mill")
+    assert [c.source for c in answer.citations] == ["mills/birch.md", "mills/alder.md"]
+
+
+def test_what_is_said_of_another_is_not_said_of_the_one_that_is_asked_about(mills: Answerer) -> None:
+    answer = ask(mills, "Its wheel turns four stones.", "How many stones does the wheel of Alder Mill turn?")
+    assert answer.refused
+
+
+def test_a_refusal_shows_what_comes_nearest(answerer: Answerer) -> None:
+    answer = ask(answerer, "NONE")
+    assert answer.refused
+    assert answer.nearest[0].quote.startswith("The warranty of the Tern machine lasts 24 months.")
+    assert len(answer.nearest) <= 3
+    assert ask(answerer, "The warranty lasts 24 months.").nearest == ()

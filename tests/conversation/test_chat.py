@@ -13,7 +13,7 @@ from rag.conversation.chat import Chat, rewrite
 from rag.embedders.hashed import HashedEmbedder
 from rag.llms.profile import LARGE
 from rag.llms.prompts import render
-from rag.types import Answer
+from rag.types import Answer, Where
 
 FIRST = "How long is the warranty of the Tern machine?"
 FOLLOW = "Does it cover pumps?"
@@ -131,3 +131,10 @@ def test_a_rewriting_that_is_not_taken_is_made_without_the_model(chat: Chat, llm
     answer = chat.ask(FOLLOW)
     assert answer.asked == f"{FOLLOW} (asked after: {FIRST})"
     assert "France" not in llm.prompts[-1]
+
+
+def test_a_conversation_keeps_to_its_sources(rag: RAG) -> None:
+    chat = rag.chat(Where("notes/office.md"))
+    for question in ("How long is the warranty?", "When does the car park open?"):
+        assert {hit.chunk.source for hit in chat.ask(question).hits} <= {"notes/office.md"}
+    assert chat.history[-1].hits
