@@ -12,5 +12,5 @@ NEWS = 0.5
 """A sentence is quoted besides where this share of its terms has not been said."""
 LONGEST = 400
 """Characters of the longest that is."""
-LIKE_BEST = 0.6
+LIKE_BEST = 0.45
 """... and that is so like the question, the likest being 1."""

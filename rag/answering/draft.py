@@ -85,10 +85,14 @@ class Draft:
             self.words.append(short_answer(sanitise_answer(written, place.chunk.text), question))
 
     def show_nearest(self, embedder: Embedder) -> None:
-        """Keep what comes nearest to a question that is not answered: the closest sentence of the best hits."""
+        """Keep what comes nearest to a question that is not answered: the closest sentence of the best hits.
+
+        Closest to what the model meant to say as well: that names things which the question only asks for.
+        """
+        sought = " ".join((self.asked or self.question, *self.unsupported))
         for hit in self.hits[:NEAREST]:
             whole = Passage(hit.chunk, hit.chunk.start, hit.chunk.end)
-            best = closest_sentence([whole], self.asked or self.question, embedder)
+            best = closest_sentence([whole], sought, embedder)
             if best is not None:
                 self.nearest.append(_citation(best, len(self.nearest) + 1))
 

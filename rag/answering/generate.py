@@ -19,12 +19,11 @@ from rag.grounding.refusal import BESIDES, NO_ANSWER, is_refusal, refusal_probab
 from rag.grounding.topic import on_topic
 from rag.llms import LLM, Piece
 from rag.llms.profile import profile_of
-from rag.retrieval.evidence import closest_sentence, rank_sentences
+from rag.retrieval.evidence import rank_sentences
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
-from rag.retrieval.question import Question
 from rag.stores import Store
-from rag.text import content_terms, find_numbers, language
+from rag.text import content_terms
 
 __all__ = ["generate"]
 
@@ -39,8 +38,8 @@ def generate(
 ) -> Iterator[str]:
     """What `llm` says of `evidence` and a passage supports, sentence by sentence, each with its citations.
 
-    Nothing where the documents hardly answer. Where nothing is left of what is said, and they surely do, the
-    sentences closest to it are quoted.
+    Nothing where the documents hardly answer. What several sentences answer is followed by what the passages say
+    besides, or, where nothing is left of what is said and they surely answer, told by them alone.
     """
     question, profile = evidence.question, profile_of(llm)
     most = profile.answer_fact if question.is_short else profile.answer_longer
@@ -57,19 +56,10 @@ def generate(
         yield piece
     if draft.declined or not (spoken or (sure is not None and sure >= SURE)):
         return
-    # What the model meant to say points to the place better than the question, whose words are repeated anywhere.
-    sought = " ".join(draft.unsupported) or evidence.asked.topic
     if question.kind in DETAILED and not evidence.asked.several:
+        # The question's words are repeated anywhere; what the model meant to say points to the place as well.
+        sought = " ".join((evidence.asked.topic, *draft.unsupported))
         yield from _besides(draft, evidence, rank_sentences(allowed, sought, embedder, LIKE_BEST), spoken)
-    elif not spoken and _is_in(allowed, draft.unsupported, question):
-        best = closest_sentence(allowed, sought, embedder)
-        yield from [draft.quote(best)] if best else []
-
-
-def _is_in(allowed: Sequence[Passage], said: Sequence[str], question: Question) -> bool:
-    """Whether what a model said may be there in other words: in the question's language, and with its figures."""
-    own = [passage.text for passage in allowed if language(passage.text) == question.language]
-    return bool(own) and find_numbers(" ".join(said)) - question.numbers <= find_numbers(" ".join(own))
 
 
 def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken: bool) -> Iterator[str]:
