@@ -29,7 +29,8 @@ import sys
 import numpy as np
 sys.path[:0] = ["tests", "."]
 from contracts.store import MANIFEST, document, passages
-from rag.stores import lease, open_store
+from rag.stores import open_store
+from rag.stores.engine import lease
 lease.LEASE = 1.0
 rng = np.random.default_rng(int(sys.argv[2]))
 with open_store(sys.argv[1]).write(MANIFEST) as writer:
