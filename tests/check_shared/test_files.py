@@ -80,7 +80,7 @@ def test_formats_say_what_is_in_them() -> None:
     assert titles[:2] == ["AutoGen: Enabling Next-Gen LLM Applications via Multi-Agent Conversation", "Abstract"]
     page = results["test_wikipedia.html"][0]
     assert (page.headings[0].level, page.headings[0].title) == (1, "Microsoft")
-    assert "Net income | US$73.4 billion (2023)" in page.text
+    assert "Net income | [Increase] US$73.4 billion (2023)" in page.text
     assert [page.number for page in results["REPAIR-2022-INV-001_multipage.pdf"]] == [1, 2, 3]
     slide = results["test.pptx"][2]
     assert (slide.number, slide.headings[0].title) == (3, "A table to test parsing:")
@@ -107,7 +107,10 @@ def test_pdf_hostile() -> None:
     assert len(results) == 75
     garbage = "no readable text: its letters have no meaning (a font without a map)"
     assert set(counts(results)) == {"encrypted", "failed", "no text layer", "pages", garbage}
-    assert of_kind(results, "encrypted") == ["bug1782186.pdf"]
+    # one of them is damaged, and not always in the same words
+    assert (
+        {"bug1782186.pdf"} <= set(of_kind(results, "encrypted")) <= {"bug1782186.pdf", "poppler-395-0-fuzzed.pdf"}
+    )
     assert len(of_kind(results, "pages")) >= 40
     failed = [str(results[name]) for name in of_kind(results, "failed")]
     assert all("\n" not in reason and reason for reason in failed)

@@ -272,7 +272,7 @@ class RemoteContract:
         copied = copy(first, there, progress=lambda *now: done.append(now))
         assert (copied.documents, copied.chunks, copied.already, copied.searches) == (4, 8, 1, 6)
         assert copied.dense == 1
-        assert done == [(2, 4), (3, 4), (4, 4)]
+        assert (done[-1], done) == ((4, 4), sorted(done))
         copy(there, back)
         for source in first.documents():
             for a, b in zip(first.rows(source), back.rows(source), strict=True):  # type: ignore[attr-defined]

@@ -149,7 +149,7 @@ def test_a_pipeline_that_was_changed(url: str, pipeline: str, client: Elasticsea
     ("script", "said"),
     [
         ("ctx.vector = ctx.nothing.length()", "failed ("),
-        ("ctx.other = 1", "makes no field `vector` of `embedding_text`"),
+        ("ctx.other = 1", "makes no field `vector` of `passage`"),
         ("ctx.vector = [0.0, 0.0]", "made a vector of no length"),
     ],
 )
