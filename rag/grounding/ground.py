@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rag.embedders import Embedder
 from rag.grounding._tuned import DATED_BY, JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS
 from rag.grounding.entailment import agrees
-from rag.grounding.support import find_support
+from rag.grounding.support import find_support, without_yes_no
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.text import content_terms, find_numbers, language, split_sentences, split_terms
@@ -19,11 +19,6 @@ __all__ = ["Statement", "ground_claim"]
 
 _ACCORDING = re.compile(
     r"^(?:according to|based on|in)\b[^,]{0,120}?report[^,]*,|^(?:根据|按照|结合)[^，]{0,60}，", re.IGNORECASE
-)
-
-_YES_NO = re.compile(
-    r"^\W*(?:yes|no|是的?|不是|否|可以|不可以|不能|能|会|不会|对|不对)(?=[\s,，.。:：]|$)[\s,，.。:：]*",
-    re.IGNORECASE,
 )
 
 
@@ -39,7 +34,7 @@ def ground_claim(
     claim: str, evidence: Evidence, passages: Sequence[Passage], embedder: Embedder
 ) -> Statement | None:
     """`claim` with the places among `passages` that say it, or None: a bare yes or no says nothing."""
-    if not content_terms(_YES_NO.sub("", claim, count=1)):
+    if not content_terms(without_yes_no(claim)):
         return None
     question = evidence.question
     found = find_support(claim, question.text, passages, embedder)

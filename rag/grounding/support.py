@@ -40,9 +40,14 @@ class Support:
     score: float
 
 
+def without_yes_no(claim: str) -> str:
+    """`claim` without the yes or no that it begins with."""
+    return _YES_NO.sub("", claim, count=1)
+
+
 def find_support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:
     """The shortest place among `passages` that says `claim` in answer to `question`, or None."""
-    statement = _YES_NO.sub("", claim, count=1)
+    statement = without_yes_no(claim)
     if not content_terms(statement):
         return _best_window(question, question, passages)  # a bare yes or no stands on what it was asked of
     if _repeats(statement, question):
