@@ -17,8 +17,6 @@ Chosen on English and Chinese paragraphs in one index: what is in the question's
 # better of its neighbours' scores, since an answer is read better beside what leads to it. What is asked to be
 # explained is explained where a sentence begins with it.
 MEANING, WORDS, CHUNK, BESIDE, EXPLAINS = 0.5, 1.0, 2.5, 0.2, 0.5
-ADDS = 0.1
-"""A sentence with this share of the question's terms, all of which the next lacks, is quoted before it."""
 MOST_SENTENCES = 120
 """Sentences that are weighed, of the best hits; more would cost time and bring nothing."""
 
