@@ -1,4 +1,4 @@
-"""An ingest that is killed, at any moment: the index opens, searches, and the next ingest completes it."""
+"""An ingest or a copy that is killed, at any moment: the index opens, searches, and the next one completes it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from rag.config import Settings
 from rag.embedders.hashed import HashedEmbedder
 from rag.errors import IndexMissing
 from rag.stores import Store, open_store
+from rag.stores.copy import copy
 from rag.text import search_terms
 
-KILLS = int(os.environ.get("RAG_KILLS", "20"))  # `make check-hard` has 1,000
+KILLS = int(os.environ.get("RAG_KILLS", "20"))  # `make check-hard` has 1,000; a quarter of them in copies
 SETTINGS = Settings(chunk_tokens=48)
 QUESTIONS = ["warranty of the Heron Pro", "保修期是多久", "descaling", "请假", "number 7 of round 3", "E05 水泵"]
 
@@ -44,10 +45,36 @@ pipeline.ingest(store, HashedEmbedder(), [Path(sys.argv[2])], Settings(chunk_tok
 """
 
 
-def start(url: str, folder: Path) -> subprocess.Popen[bytes]:
-    """An ingest that waits for `go`."""
-    command = [sys.executable, "-c", INGEST, url, str(folder)]
-    pipe = subprocess.PIPE
+# The same, but with some documents committed it says so, and waits.
+BEGUN = INGEST.replace(
+    "store = ",
+    """
+from rag.stores.faiss.writer import SqliteWriter
+commit = SqliteWriter.commit
+def commit_some(writer):
+    commit(writer)
+    if len(store.documents()) > 3:
+        print("some", flush=True)
+        sys.stdin.readline()
+SqliteWriter.commit = commit_some
+store = """,
+)
+
+COPY = """
+import sys
+import rag.stores.copy as copies
+from rag.stores import open_store
+copies.BATCH = 24
+source, target = map(open_store, sys.argv[1:])
+print("ready", flush=True)
+sys.stdin.readline()
+copies.copy(source, target)
+"""
+
+
+def start(program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    """A program that waits for `go`."""
+    command, pipe = [sys.executable, "-c", program, *map(str, arguments)], subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environment())
 
 
@@ -111,15 +138,6 @@ def check(url: str) -> int:
         store.close()
 
 
-def count(url: str) -> int:
-    """How many documents are there, while somebody writes: one read, so that no commit comes between two."""
-    store = open_store(url)
-    try:
-        return len(store.documents())
-    finally:
-        store.close()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     copied = Path(shutil.copytree(ROOT / "data" / "docs", tmp_path / "docs"))
@@ -127,49 +145,77 @@ def folder(tmp_path: Path) -> Path:
     return copied
 
 
-def seconds(url: str, folder: Path) -> float:
-    process = go(start(url, folder))
-    began = time.monotonic()
-    assert finish(process) == 0
-    return time.monotonic() - began
+class Killer:
+    """Ends programs at a random moment of their work, however fast the machine is.
 
+    Where a program was done first, the next is given less time, and a killed one gives the next a little more.
+    """
 
-def test_killed_at_any_moment(folder: Path, tmp_path: Path) -> None:
-    dice = random.Random(20)
-    timed, url = f"faiss:{tmp_path / 'timed'}", f"faiss:{tmp_path / 'killed'}"
-    waiting = deque(start(url, folder) for _ in range(2))
-    first = seconds(timed, folder)
-    change(folder, 1)
-    again = seconds(timed, folder)
-    cut_short, size, most = 0, 0, check(timed)
-    for turn in range(2, KILLS + 2):
-        process = go(waiting.popleft())
-        time.sleep(dice.uniform(0, again if size > most // 2 else first))
+    def __init__(self, seconds: float) -> None:
+        self.killed = 0
+        self._dice = random.Random(20)
+        self._seconds = seconds
+
+    def kill(self, process: subprocess.Popen[bytes]) -> bool:
+        """Let it work for some time; whether it was killed in it."""
+        go(process)
+        time.sleep(self._dice.uniform(0, self._seconds))
         process.kill()
-        cut_short += finish(process) != 0
-        if turn < KILLS:
-            waiting.append(start(url, folder))
-        size = check(url)
-        change(folder, turn)
-    assert cut_short >= KILLS // 4  # on a machine that was busy when the time was taken, many are done before
-    assert size > 0
+        killed = finish(process) != 0
+        self.killed += killed
+        self._seconds *= 1.05 if killed else 0.9
+        return killed
+
+
+def test_an_ingest_killed_at_any_moment(folder: Path, tmp_path: Path) -> None:
+    url = f"faiss:{tmp_path / 'killed'}"
+    killer, turn = Killer(0.5), 1
+    waiting = deque(start(INGEST, url, folder) for _ in range(2))
+    while killer.killed < KILLS - KILLS // 4:
+        killer.kill(waiting.popleft())
+        waiting.append(start(INGEST, url, folder))
+        check(url)
+        change(folder, turn := turn + 1)
+    for process in waiting:
+        process.kill()
+        finish(process)
     store, unbroken = open_store(url), open_store(f"faiss:{tmp_path / 'unbroken'}")
     for each in (store, unbroken):
         report = ingest(each, HashedEmbedder(), [folder], SETTINGS)
         assert report.failed == []
     assert content(store) == content(unbroken)
     assert ingest(store, HashedEmbedder(), [folder], SETTINGS).chunks == 0
+    assert store.check().problems == []
     store.close()
     unbroken.close()
 
 
+def test_a_copy_killed_at_any_moment(folder: Path, tmp_path: Path) -> None:
+    source = open_store(f"faiss:{tmp_path / 'source'}")
+    ingest(source, HashedEmbedder(), [folder], SETTINGS)
+    killer, copies, at = Killer(0.2), 0, 0
+    while killer.killed < KILLS // 4:
+        target = tmp_path / f"copy {copies}"
+        killed = killer.kill(start(COPY, source.url, f"faiss:{target}"))
+        before, at = at, check(f"faiss:{target}")
+        assert at >= before
+        if not killed:
+            assert at == len(source.documents())
+            shutil.rmtree(target)
+            copies, at = copies + 1, 0
+    with_rest = open_store(f"faiss:{tmp_path / f'copy {copies}'}")
+    copy(source, with_rest)
+    assert content(with_rest) == content(source)
+    assert with_rest.check().problems == []
+    with_rest.close()
+    source.close()
+
+
 def test_killed_in_its_first_run_and_finished_in_the_second(folder: Path, tmp_path: Path) -> None:
     url = f"faiss:{tmp_path / 'index'}"
-    process = go(start(url, folder))
-    for _ in range(600):
-        time.sleep(0.01)
-        if count(url) > 3:
-            break
+    process = go(start(BEGUN, url, folder))
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"some\n"
     process.kill()
     assert finish(process) != 0
     kept = check(url)
@@ -184,7 +230,7 @@ def test_killed_in_its_first_run_and_finished_in_the_second(folder: Path, tmp_pa
 def test_two_at_once(folder: Path, tmp_path: Path) -> None:
     """One of two ingests does the work, the other says that the index is locked; nothing is written twice."""
     url = f"faiss:{tmp_path / 'index'}"
-    both = [start(url, folder) for _ in range(2)]
+    both = [start(INGEST, url, folder) for _ in range(2)]
     statuses = sorted(finish(process) for process in [go(process) for process in both])
     assert statuses in ([0, 1], [0, 0])  # they may just have missed each other
     store = open_store(url)
