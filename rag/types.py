@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:  # `rag --help` does not wait for numpy
@@ -100,11 +101,23 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which chunks a search may return: source glob, file type, page range (inclusive)."""
+    """Which chunks a search may return: source glob, file type, page range (inclusive).
+
+    Those of the sources named in `exclude` are left out; these are names, not globs.
+    """
 
     source: str | None = None
     type: str | None = None
     pages: tuple[int, int] | None = None
+    exclude: frozenset[str] = frozenset()
+
+    def lets_through(self, source: str, kind: str) -> bool:
+        """Whether a document of this name and file type may be found, on whatever page."""
+        return (
+            source not in self.exclude
+            and (self.type is None or kind == self.type)
+            and (self.source is None or fnmatchcase(source, self.source))
+        )
 
 
 @dataclass(frozen=True, slots=True)

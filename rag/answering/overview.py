@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from rag.embedders import Embedder
@@ -80,7 +79,7 @@ def overview(
     sources = {
         name: document
         for name, document in sorted(store.documents().items())
-        if fnmatchcase(name, where.source or "*") and document.type == (where.type or document.type)
+        if where.lets_through(name, document.type)
     }
     if only is not None:
         sources = {name: sources[name] for name in only if name in sources}

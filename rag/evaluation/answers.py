@@ -8,7 +8,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from rag.evaluation.beir import Beir
 from rag.evaluation.metrics import contains, exact_match, f1
 from rag.llms import LLM
 from rag.text import language
-from rag.types import Answer, Citation, Hit, Message, Scored, Usage, Where
+from rag.types import Answer, Citation, Hit, Message, Usage, Where
 
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 
@@ -45,27 +45,6 @@ class Case:
     confidence: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Without:
-    """A store whose searches leave out some sources, as if they had never been ingested."""
-
-    store: Any
-    sources: frozenset[str]
-
-    def dense(self, query: Any, n: int, where: Where | None = None) -> list[Scored]:
-        return self._rest(self.store.dense(query, n + 50, where), n)
-
-    def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
-        return self._rest(self.store.lexical(terms, n + 50, where), n)
-
-    def _rest(self, found: list[Scored], n: int) -> list[Scored]:
-        chunks = self.store.chunks([scored.id for scored in found])
-        return [s for s, c in zip(found, chunks, strict=True) if c.source not in self.sources][:n]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "store"), name)
-
-
 def sample(beir: Beir, limit: int | None, seed: int) -> list[dict[str, Any]]:
     """`limit` of the queries that have answers, drawn by `seed`."""
     known = [query for query in beir.queries if query.get("answers")]
@@ -76,15 +55,14 @@ def run(
     answerer: Answerer,
     beir: Beir,
     queries: Sequence[dict[str, Any]],
-    ask: Callable[[Answerer, str], Answer] | None = None,
+    ask: Callable[[Answerer, str, Where | None], Answer] | None = None,
 ) -> Iterator[Case]:
     """Each query twice: with all documents, and with its relevant ones hidden."""
-    ask = ask or (lambda answerer, question: final_answer(answerer.stream(question)))
+    ask = ask or (lambda answerer, question, where: final_answer(answerer.stream(question, where)))
     for query in queries:
         relevant = frozenset(beir.relevance[query["_id"]])
-        yield _case(query, relevant, False, ask(answerer, query["text"]))
-        blind = replace(answerer, store=Without(answerer.store, relevant))
-        yield _case(query, relevant, True, ask(blind, query["text"]))
+        yield _case(query, relevant, False, ask(answerer, query["text"], None))
+        yield _case(query, relevant, True, ask(answerer, query["text"], Where(exclude=relevant)))
 
 
 def _case(query: dict[str, Any], relevant: frozenset[str], hidden: bool, answer: Answer) -> Case:
@@ -169,10 +147,10 @@ def _mean(values: Sequence[float]) -> float:
     return round(statistics.fmean(values), 4) if values else 0.0
 
 
-def naive(answerer: Answerer, question: str) -> Answer:
+def naive(answerer: Answerer, question: str, where: Where | None = None) -> Answer:
     """The usual first attempt, to compare with: three whole passages in one prompt, and nothing is checked."""
     began = time.perf_counter()
-    hits = answerer.search(question, 3)
+    hits = answerer.search(question, 3, where)
     text, usage, first = _generate(answerer.llm, _plain_prompt(question, hits), began)
     cited = [int(n) for n in _MARKER.findall(text) if 0 < int(n) <= len(hits)]
     citations = tuple(_whole_chunk(n, hits[n - 1]) for n in dict.fromkeys(cited))

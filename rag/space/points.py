@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -47,7 +46,7 @@ def read_points(
     if manifest is None:
         raise IndexMissing(store.url)
     where = where or Where()
-    wanted = {s: d for s, d in sorted(store.documents().items()) if d.chunks and _lets_through(where, d)}
+    wanted = {s: d for s, d in sorted(store.documents().items()) if d.chunks and where.lets_through(s, d.type)}
     vectors = np.empty((sum(document.chunks for document in wanted.values()), manifest.dim), np.float32)
     chunks: list[Chunk] = []
     for done, source in enumerate(wanted, 1):
@@ -65,12 +64,6 @@ def read_points(
             "ingest more documents, or ask for more of them with --source"
         )
     return Points(chunks, vectors[: len(chunks)], wanted)
-
-
-def _lets_through(where: Where, document: Document) -> bool:
-    return (where.source is None or fnmatchcase(document.source, where.source)) and (
-        where.type is None or document.type == where.type
-    )
 
 
 def _on_pages(where: Where, chunk: Chunk) -> bool:

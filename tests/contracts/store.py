@@ -211,6 +211,10 @@ class StoreContract:
             (Where(pages=(2, 3)), {"Second page of values.", "Third page."}),
             (Where(source="*.md", pages=(1, 9)), set()),
             (Where(type="pdf", pages=(1, 1)), {"First page."}),
+            (Where(exclude=frozenset({"guide/props.md", "manual.pdf"})), set(ZH)),
+            (Where(exclude=frozenset({"guide/*", "manual.pdf"})), {*GUIDE, *ZH}),
+            (Where(exclude=frozenset({"zh/组件.md"}), type="pdf", pages=(2, 2)), {"Second page of values."}),
+            (Where(exclude=frozenset({"zh/组件.md"}), source="zh/*"), set()),
             (Where(), {*GUIDE, *ZH, "First page.", "Second page of values.", "Third page."}),
         ],
     )

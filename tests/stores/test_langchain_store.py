@@ -73,6 +73,7 @@ def test_what_was_written_is_there(
         (Where(source="*.md"), {*GUIDE, *ZH}),
         (Where(type="pdf"), set(PDF)),
         (Where(pages=(2, 3)), set(PDF[1:])),
+        (Where(exclude=frozenset({"manual.pdf"})), {*GUIDE, *ZH}),
         (Where(source="*.md", pages=(1, 9)), set()),
         (Where(), {*GUIDE, *ZH, *PDF}),
     ],

@@ -6,13 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from rag.retrieval.scope import literal
 from rag.stores import Store, Writer
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Where
-
-
-def exactly(source: str) -> str:
-    """The glob that matches this very source."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +48,6 @@ class Among:
 
     def _best(self, search: Callable[[Where], list[Scored]], n: int, where: Where | None) -> list[Scored]:
         """The best of the searches in each source: both sides' scores can be compared across sources."""
-        each = (replace(where or Where(), source=exactly(source)) for source in self.sources)
+        each = (replace(where or Where(), source=literal(source)) for source in self.sources)
         found = [scored for narrowed in each for scored in search(narrowed)]
         return sorted(found, key=lambda scored: (-scored.score, scored.id))[:n]

@@ -93,6 +93,8 @@ def filters_for(state: State, where: Where | None) -> list[dict[str, Any]]:
         return filters
     if where.source is not None:
         filters.append({"regexp": {"source": {"value": regex(where.source), "flags": "NONE"}}})
+    if where.exclude:
+        filters.append({"bool": {"must_not": {"terms": {"source": sorted(where.exclude)}}}})
     if where.type is not None:
         filters.append({"term": {"type": where.type}})
     if where.pages is not None:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -228,13 +227,13 @@ class EngineStore:
 
     def _allowed(self, state: State, where: Where | None) -> Ranges:
         """The numbers of the visible chunks whose source matches `where`."""
-        if where is None or where.source is None:
+        if where is None or (where.source is None and not where.exclude):
             return state.visible
         found = self._documents_of(state)
         return merged(
             (number + 1, number + document.chunks)
             for source, (number, document) in found.items()
-            if document.chunks and fnmatchcase(source, where.source)
+            if document.chunks and where.lets_through(source, document.type)
         )
 
     def _frequencies(self, state: State, keys: Sequence[str]) -> dict[str, int]:

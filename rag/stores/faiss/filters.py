@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from rag.stores.common.glob import closing
 from rag.types import Where
 
@@ -16,6 +18,9 @@ def sql(where: Where) -> tuple[str, list[str | int]]:
     if where.type is not None:
         conditions.append("d.type = ?")
         values.append(where.type)
+    if where.exclude:
+        conditions.append("d.source NOT IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(sorted(where.exclude)))
     if where.pages is not None:
         conditions.append("c.page BETWEEN ? AND ?")
         values.extend(where.pages)

@@ -206,6 +206,9 @@ class PostgresStore:
         if where.source is not None:
             conditions.append("d.source ~ %s")
             values.append(f"^(?:{regex(where.source)})$")
+        if where.exclude:
+            conditions.append("d.source <> ALL(%s)")
+            values.append(sorted(where.exclude))
         if where.type is not None:
             conditions.append("d.type = %s")
             values.append(where.type)
