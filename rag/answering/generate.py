@@ -59,7 +59,9 @@ def generate(
     if question.kind in DETAILED and not evidence.asked.several:
         # The question's words are repeated anywhere; what the model meant to say points to the place as well.
         sought = " ".join((evidence.asked.topic, *draft.unsupported))
-        yield from _besides(draft, evidence, rank_sentences(allowed, sought, embedder, LIKE_BEST), spoken)
+        cited = {citation.source for citation in draft.citations}
+        near = [passage for passage in allowed if not spoken or passage.chunk.source in cited]
+        yield from _besides(draft, evidence, rank_sentences(near, sought, embedder, LIKE_BEST), spoken)
 
 
 def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken: bool) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rag.grounding._tuned import COVERAGE, CROSS_COSINE, GIVEN, WINDOW
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import ASKS_FOR
 from rag.text import (
+    CJK_CHAR,
     content_terms,
     find_numbers,
     is_row,
@@ -134,7 +135,6 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
     """
     every = _stems(content_terms(write_digits(statement)))
     asked = _stems(content_terms(write_digits(question)))
-    wanted = every - asked or every
     figures = find_numbers(statement) - find_numbers(question)
     spelled = {term for term in every if find_numbers(term)}  # 4 stands where "four" does: `figures` has looked
     best: Support | None = None
@@ -146,11 +146,12 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
             if not figures <= find_numbers(text):
                 continue
             found = _stems(split_terms(write_digits(text)))
-            above = title | _stems(split_terms(_header(passage.text))) if is_row(text) else title
-            said = found | spelled
-            score = _share(wanted - above or wanted, said | above)
+            header = _header(passage.text, start) if is_row(text) else ""
+            said = found | spelled | title | _stems(split_terms(header))
+            whole = every - _seams(every, said | asked)
+            score = _share(whole - asked - title or whole - title or whole, said)
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
-            if rank > most and score >= COVERAGE and _share(every - above or every, said | above) >= GIVEN:
+            if rank > most and score >= COVERAGE and _share(whole - title or whole, said) >= GIVEN:
                 most = rank
                 best = Support(i, passage.start + start, passage.start + end, score)
     return best
@@ -161,9 +162,25 @@ def _stems(terms: Iterable[str]) -> set[str]:
     return {stem(term) for term in terms}
 
 
-def _header(text: str) -> str:
-    """The first row in `text`, which names the columns of the others where it is their header."""
-    return next((text[a:b] for a, b in split_sentences(text) if is_row(text[a:b])), "")
+def _seams(terms: Set[str], held: Set[str]) -> set[str]:
+    """The pairs of characters among `terms` that lie across the edge of a pair that is `held`: no word of their own.
+
+    Of 密封圈每十个月 the pair 圈每 is one where 封圈 is held.
+    """
+    pairs = {term for term in terms if len(term) == 2 and CJK_CHAR.match(term)}
+    ends = {pair[1] for pair in pairs & held}
+    begins = {pair[0] for pair in pairs & held}
+    return {pair for pair in pairs - held if pair[0] in ends or pair[1] in begins}
+
+
+def _header(text: str, at: int) -> str:
+    """The row that names the columns of the table whose row begins at `at` in `text`; "" of none."""
+    rows: list[str] = []
+    for start, end in split_sentences(text):
+        if start >= at:
+            break
+        rows = [*rows, text[start:end]] if is_row(text[start:end]) else []
+    return rows[0] if rows and all(YEAR.fullmatch(figure) for figure in find_numbers(rows[0])) else ""
 
 
 def _share(terms: Set[str], said: Set[str]) -> float:

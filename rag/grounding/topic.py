@@ -24,8 +24,9 @@ def on_topic(evidence: Evidence) -> list[Passage]:
 
     A model asked about one thing may take the figure of its neighbour: no claim is supported by a chunk about
     Tern 1 and Tern 2 where Tern 3 is asked about. Of a question that one sentence answers and that names no
-    document, neither by one that has less than ON_TOPIC of the terms that the best of them has, those that are
-    rare among the hits counting more; a passage in another script shares no terms with the question and stays.
+    document, neither by one of a document whose hits have less than ON_TOPIC of the terms that the best hit has,
+    those that are rare among the hits counting more; a passage in another script shares no terms with the question
+    and stays.
     """
     question = evidence.question
     if _SEVERAL.search(question.text):
@@ -35,9 +36,12 @@ def on_topic(evidence: Evidence) -> list[Passage]:
         return passages
     held = [question.terms & content_terms(embedding_text(hit.chunk)) for hit in evidence.hits]
     weights = rarity(question.terms, held)
-    spoken = {hit.chunk: sum(weights[t] for t in has) for hit, has in zip(evidence.hits, held, strict=True)}
+    spoken: dict[str, float] = {}
+    for hit, has in zip(evidence.hits, held, strict=True):
+        source = hit.chunk.source
+        spoken[source] = max(spoken.get(source, 0.0), sum(weights[t] for t in has))
     least = ON_TOPIC * max(spoken.values(), default=0.0)
-    return [p for p in passages if spoken.get(p.chunk, 0.0) >= least or script(p.text) != question.script]
+    return [p for p in passages if spoken.get(p.chunk.source, 0.0) >= least or script(p.text) != question.script]
 
 
 def _of_another_number(question: str, chunk: Chunk) -> bool:

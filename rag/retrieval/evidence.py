@@ -50,6 +50,7 @@ def select_evidence(
         chosen = set()
     left = budget - sum(sizes[i] for i in chosen)
     chosen |= _choose([left + 1 if i in chosen else size for i, size in enumerate(sizes)], weights, left, within)
+    chosen |= {_first_row(pool, i) for i in chosen}
     return _join(hits, [pool[i] for i in sorted(chosen)])
 
 
@@ -85,17 +86,36 @@ def _telling(text: str, question: str) -> list[tuple[int, int]]:
     return [span for i, span in enumerate(spans, start=1) if not (rows[i] and rows[i + 1] and not rows[i - 1])]
 
 
+_NUMBERED = re.compile(r"\W*(?:\d+(?:\.\d+)*[.)、]?\s+)?")
+
+
 def _tells(text: str) -> bool:
     """Whether a sentence says something: a title or a label alone does not."""
-    return bool(re.search(r"[.!?。！？；;|]", text.strip().rstrip(":："))) or len(text) > LABEL
+    said = text[_NUMBERED.match(text).end() :].rstrip(" \n:：")  # type: ignore[union-attr]
+    return len(text) > LABEL or bool(not text.startswith("#") and re.search(r"[.!?](?!\w)|[。！？；;|]", said))
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:
+    """The sentences of `hits`, the best hit's first, each with the label or title that stands above it."""
     return [
         _Sentence(i, hit.chunk.start + a, hit.chunk.start + b, hit.chunk.text[a:b])
         for i, hit in enumerate(hits)
-        for a, b in sentences_without_instructions(hit.chunk.text, question)
+        for a, b in _labelled(hit.chunk.text, sentences_without_instructions(hit.chunk.text, question))
     ][:MOST_SENTENCES]
+
+
+def _labelled(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """`spans` of `text`, one that is a label joined to the sentence below it: "6. Fee" alone says nothing."""
+    joined: list[tuple[int, int]] = []
+    labelled = False
+    for start, end in spans:
+        here = text[start:end]
+        if labelled and _tells(here) and not is_row(here) and not text[joined[-1][1] : start].strip():
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+        labelled = not _tells(here)
+    return joined
 
 
 def _weigh(pool: Sequence[_Sentence], hits: Sequence[Hit], question: str, embedder: Embedder) -> list[float]:
@@ -179,6 +199,13 @@ def _explanation(question: str) -> Callable[[str], object]:
     return re.compile(
         rf"{begins}[{_QUOTES}]*{_ASIDE}[^，,；;：:]{{0,30}}?[，,]?\s*(?:{_SAYS})", re.IGNORECASE
     ).match
+
+
+def _first_row(pool: Sequence[_Sentence], i: int) -> int:
+    """Of a row of a table the first row of it that is in the pool, which names the columns; else sentence `i`."""
+    while i > 0 and pool[i - 1].hit == pool[i].hit and is_row(pool[i].text) and is_row(pool[i - 1].text):
+        i -= 1
+    return i
 
 
 def _spoken(sentence: _Sentence, hits: Sequence[Hit]) -> str:

@@ -6,7 +6,7 @@ In: a string. Out: its script, language, sentences, terms or numbers, or a form 
 from rag.text.injection import is_instruction, sanitise_for_model, sentences_without_instructions
 from rag.text.numbers import Figure, find_figures, find_numbers, write_digits
 from rag.text.sanitise import sanitise_answer, strip_invisible, strip_list_markup, well_formed
-from rag.text.scripts import CJK, language, normalise, script
+from rag.text.scripts import CJK, CJK_CHAR, language, normalise, script
 from rag.text.sentences import is_row, split_sentences
 from rag.text.terms import (
     TERMS,
@@ -21,6 +21,7 @@ from rag.text.terms import (
 
 __all__ = [
     "CJK",
+    "CJK_CHAR",
     "TERMS",
     "Figure",
     "chunk_terms",

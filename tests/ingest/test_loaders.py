@@ -186,6 +186,12 @@ def test_pdf_lines_of_chinese_that_were_wrapped_are_joined(tmp_path: Path) -> No
     assert lines[2] == "第二章"
 
 
+def test_pdf_text_below_a_table_closes_none_of_its_columns() -> None:
+    manual = Path(__file__).parents[2] / "data" / "docs" / "manuals" / "燕鸥2使用说明书.pdf"
+    text = "\n".join(page.text for page in load(manual))
+    assert "\nE03 | 蒸汽锅炉超过 146 ℃ | 关机，拔下插头，冷却 40 分钟后再开\n" in text
+
+
 def test_pdf_without_text(tmp_path: Path) -> None:
     with pytest.raises(Skip, match=r"^no text layer$"):
         pages(tmp_path, "a.pdf", pdf_of([b"0 0 100 100 re f"]))

@@ -44,7 +44,8 @@ def run_of_gutters(rows: list[list[Piece]], start: int) -> tuple[int, list[Span]
             break
         common = _common(free, _free(row, True), WORD * size)
         inner = _inner(common)
-        another = many > 1 and len(inner) < len(found) and len(row) > len(inner) + 1  # a table of other columns
+        # A table of other columns, or a line of text below this one.
+        another = many > 1 and len(inner) < len(found) and (len(row) == 1 or len(row) > len(inner) + 1)
         if not inner or another or len(row) > len(inner) + 2:
             break
         free, found, end = common, inner, i + 1
