@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag.answering.compare import Told, ask_of_each, called, conclude
 from rag.answering.draft import Draft
-from rag.answering.generate import generate
+from rag.answering.generate import Tools, generate
 from rag.answering.introduce import introduce
 from rag.answering.overview import heading, line, overview, sources_about, subject_terms
 from rag.answering.prompt import messages
@@ -138,7 +138,7 @@ class Answerer:
             asked, hits, self.embedder, max(most // of, 3 * profile.fact // 4), self.llm.count_tokens, within
         )
         draft.timings.setdefault("evidence", time.perf_counter() - draft.began - draft.timings["search"])
-        yield from generate(draft, evidence, self.llm, self.embedder, self.store, self.settings)
+        yield from generate(draft, evidence, Tools(self.store, self.embedder, self.llm, self.settings))
 
     def _in_their_language(self, asked: Asked, hits: list[Hit], where: Where | None) -> tuple[Asked, list[Hit]]:
         """What is asked in the other language where the best of `hits` is, for a model that reads one better."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, NEWS, SURE
 from rag.answering.claims import peek, split_claims
@@ -25,7 +26,7 @@ from rag.retrieval.passages import Passage
 from rag.stores import Store
 from rag.text import content_terms
 
-__all__ = ["generate"]
+__all__ = ["Tools", "generate"]
 
 DETAILED = ("summary", "why", "steps")
 """Kinds of question of which a reader wants to know more than a small model says."""
@@ -33,42 +34,118 @@ DETAILED = ("summary", "why", "steps")
 log = logging.getLogger(__name__)
 
 
-def generate(
-    draft: Draft, evidence: Evidence, llm: LLM, embedder: Embedder, store: Store, settings: Settings
-) -> Iterator[str]:
-    """What `llm` says of `evidence` and a passage supports, sentence by sentence, each with its citations.
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an answer is made with."""
+
+    store: Store
+    embedder: Embedder
+    llm: LLM
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The part of an answer that is being made: what it goes into, what is read for it, what may support it."""
+
+    draft: Draft
+    evidence: Evidence
+    allowed: Sequence[Passage]
+    tools: Tools
+
+
+def generate(draft: Draft, evidence: Evidence, tools: Tools) -> Iterator[str]:
+    """What a model says of `evidence` and a passage supports, sentence by sentence, each with its citations.
 
     Nothing where the documents hardly answer. What several sentences answer is followed by what the passages say
     besides, or, where nothing is left of what is said and they surely answer, told by them alone.
     """
-    question, profile = evidence.question, profile_of(llm)
+    part = _Part(draft, evidence, on_topic(evidence), tools)
+    question, profile = evidence.question, profile_of(tools.llm)
     most = profile.answer_fact if question.is_short else profile.answer_longer
-    said = llm.stream(messages(evidence, question.language), max_tokens=min(most, settings.answer_tokens))
-    stream, first = peek(said)
-    sure = _confidence(draft, evidence, first, embedder, store)
-    if sure is not None and sure < settings.strictness:
+    prompt = messages(evidence, question.language)
+    stream, first = peek(tools.llm.stream(prompt, max_tokens=min(most, tools.settings.answer_tokens)))
+    sure = _confidence(part, first)
+    if sure is not None and sure < tools.settings.strictness:
         return
-    allowed = on_topic(evidence)
     spoken = False
     draft.declined, draft.unsupported = False, []  # this part of the question has not been answered yet
-    for piece in _supported(draft, evidence, allowed, stream, llm, embedder, store):
+    for piece in _supported(part, stream):
         spoken = True
         yield piece
     if draft.declined or not (spoken or (sure is not None and sure >= SURE)):
         return
     if question.kind in DETAILED and not evidence.asked.several:
-        # The question's words are repeated anywhere; what the model meant to say points to the place as well.
-        sought = " ".join((evidence.asked.topic, *draft.unsupported))
-        cited = {citation.source for citation in draft.citations}
-        near = [passage for passage in allowed if not spoken or passage.chunk.source in cited]
-        yield from _besides(draft, evidence, rank_sentences(near, sought, embedder, LIKE_BEST), spoken)
+        yield from _besides(part, spoken)
 
 
-def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken: bool) -> Iterator[str]:
-    """What the passages say besides, as quotations: a small model tells less than it was given."""
+def _confidence(part: _Part, first: Piece) -> float | None:
+    """The probability that the documents answer; None for a model that does not tell how sure it is.
+
+    Where a document is named, everything in it is near the question: there the model's own doubt decides.
+    """
+    evidence, question = part.evidence, part.evidence.question
+    doubted = refusal_probability(first.logprobs, NO_ANSWER)
+    if doubted is None:
+        return None
+    if evidence.asked.subject is None or not evidence.asked.subject.proper:
+        found = extract_features(
+            question.text, evidence.hits, evidence.passages, part.tools.embedder, part.tools.store
+        )
+        sure = confidence(found, doubted, question.script, question.language != part.draft.language)
+    else:
+        sure = confidence_of_doubt(doubted)
+    part.draft.confidence = max(sure, part.draft.confidence or 0.0)
+    return sure
+
+
+def _supported(part: _Part, stream: Iterator[Piece]) -> Iterator[str]:
+    """The sentences of the model's answer that a passage supports, until it refuses or repeats itself."""
+    draft, evidence, tools = part.draft, part.evidence, part.tools
+    question, repeated, before_first = evidence.question, 0, True
+    for gap, claim in split_claims(draft, stream):
+        if is_refusal(claim):
+            draft.declined = before_first
+            return
+        if _repeats(claim, draft.claims):
+            repeated += 1
+            if repeated > 1:
+                return
+            continue
+        grounded = ground_claim(claim, evidence, part.allowed, tools.embedder)
+        if grounded is None:
+            log.debug("left out, since no passage says so: %s", claim)
+            draft.unsupported.append(claim)
+            continue
+        told = resolve_conflict(question.text, grounded, evidence.hits, tools.store.documents)
+        for statement in told:
+            words = statement.text
+            if question.language != draft.language:
+                words = translate_claim(words, draft.language, tools.llm, tools.embedder)
+            yield f"{'' if before_first else gap or ' '}{draft.say(words, statement.places)}"
+            before_first = False
+        draft.keep(question.text, told)
+
+
+def _repeats(claim: str, before: Sequence[str]) -> bool:
+    """Whether one of the sentences `before` says `claim` already."""
+    own = content_terms(claim)
+    return any(len(own & content_terms(each)) >= ALIKE * max(len(own | content_terms(each)), 1) for each in before)
+
+
+def _besides(part: _Part, spoken: bool) -> Iterator[str]:
+    """What the passages say besides, as quotations: a small model tells less than it was given.
+
+    Where something was said, only what the documents say that it was taken from.
+    """
+    draft, evidence = part.draft, part.evidence
+    cited = {citation.source for citation in draft.citations}
+    near = [passage for passage in part.allowed if not spoken or passage.chunk.source in cited]
+    # The question's words are repeated anywhere; what the model meant to say points to the place as well.
+    sought = " ".join((evidence.asked.topic, *draft.unsupported))
     said = content_terms(" ".join(draft.claims)) | evidence.question.terms
     chosen: list[Passage] = []
-    for place in ranked:
+    for place in rank_sentences(near, sought, part.tools.embedder, LIKE_BEST):
         own = content_terms(place.text)
         if len(own - said) >= NEWS * len(own) and len(place.text) <= LONGEST:
             chosen.append(place)
@@ -80,63 +157,3 @@ def _besides(draft: Draft, evidence: Evidence, ranked: Sequence[Passage], spoken
         yield f"\n{BESIDES[draft.language]}"
     for i, place in enumerate(chosen):
         yield f"{chr(10) if i or spoken else ''}{draft.quote(place)}"
-
-
-def _confidence(draft: Draft, evidence: Evidence, first: Piece, embedder: Embedder, store: Store) -> float | None:
-    """The probability that the documents answer; None for a model that does not tell how sure it is.
-
-    Where a document is named, everything in it is near the question: there the model's own doubt decides.
-    """
-    question = evidence.question
-    doubted = refusal_probability(first.logprobs, NO_ANSWER)
-    if doubted is None:
-        return None
-    if evidence.asked.subject is None or not evidence.asked.subject.proper:
-        found = extract_features(question.text, evidence.hits, evidence.passages, embedder, store)
-        sure = confidence(found, doubted, question.script, question.language != draft.language)
-    else:
-        sure = confidence_of_doubt(doubted)
-    draft.confidence = max(sure, draft.confidence or 0.0)
-    return sure
-
-
-def _supported(
-    draft: Draft,
-    evidence: Evidence,
-    allowed: Sequence[Passage],
-    stream: Iterator[Piece],
-    llm: LLM,
-    embedder: Embedder,
-    store: Store,
-) -> Iterator[str]:
-    """The sentences of the model's answer that a passage supports, until it refuses or repeats itself."""
-    question, repeated = evidence.question, 0
-    before_first = True
-    for gap, claim in split_claims(draft, stream):
-        if is_refusal(claim):
-            draft.declined = before_first
-            return
-        if _repeats(claim, draft.claims):
-            repeated += 1
-            if repeated > 1:
-                return
-            continue
-        grounded = ground_claim(claim, evidence, allowed, embedder)
-        if grounded is None:
-            log.debug("left out, since no passage says so: %s", claim)
-            draft.unsupported.append(claim)
-            continue
-        told = resolve_conflict(question.text, grounded, evidence.hits, store.documents)
-        for statement in told:
-            words = statement.text
-            if question.language != draft.language:
-                words = translate_claim(words, draft.language, llm, embedder)
-            yield f"{'' if before_first else gap or ' '}{draft.say(words, statement.places)}"
-            before_first = False
-        draft.keep(question.text, told)
-
-
-def _repeats(claim: str, before: Sequence[str]) -> bool:
-    """Whether one of the sentences `before` says `claim` already."""
-    own = content_terms(claim)
-    return any(len(own & content_terms(each)) >= ALIKE * max(len(own | content_terms(each)), 1) for each in before)

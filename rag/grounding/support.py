@@ -163,7 +163,7 @@ def _stems(terms: Iterable[str]) -> set[str]:
 
 
 def _seams(terms: Set[str], held: Set[str]) -> set[str]:
-    """The pairs of characters among `terms` that lie across the edge of a pair that is `held`: no word of their own.
+    """The pairs of characters among `terms` that lie across the edge of one that is `held`: no words of their own.
 
     Of 密封圈每十个月 the pair 圈每 is one where 封圈 is held.
     """

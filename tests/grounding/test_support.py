@@ -138,6 +138,9 @@ def test_a_chunk_about_its_neighbour_supports_nothing() -> None:
     hits = [Hit(i, 0.5, p.chunk) for i, p in enumerate(shown, start=1)]
     assert about("How heavy is the Tern 2?", shown, hits) == [shown[0], shown[2]]
     assert about("What has a boiler?", shown, hits) == shown
+    beside = [*shown, Passage(Chunk("0.md", "It weighs 9 kg.", 400, 415), 400, 415)]
+    more = [*hits, Hit(4, 0.4, beside[3].chunk)]
+    assert about("How heavy is the Tern 2?", beside, more) == [shown[0], shown[2], beside[3]]
     assert about("Who was Ada?", shown, hits) == shown
     assert about("Who was Ada?", [], []) == []
     assert about("Does the Tern 3 have a boiler?", shown, hits) == [shown[2]]
@@ -160,6 +163,23 @@ def test_the_place_that_shares_most_with_the_question() -> None:
     texts = ("The pump costs 30 pounds. Delivery takes 30 days.", "Returns are taken back within 30 days.")
     assert quoted("30 days", "How long does delivery take?", texts) == "Delivery takes 30 days."
     assert quoted("30 days", "When are returns taken back?", texts) == "Returns are taken back within 30 days."
+
+
+PARTS = ("部件 | 更换周期\n密封圈 LH-P205 | 10 个月\n分水网 LH-P207 | 18 个月",)
+BOILERS = ("咖啡锅炉 | 0.45 升，不锈钢\n蒸汽锅炉 | 1.4 升，不锈钢",)
+
+
+@pytest.mark.parametrize(
+    ("claim", "question", "texts", "row"),
+    [
+        ("密封圈每 10 个月更换一次。", "密封圈多久更换一次？", PARTS, "密封圈 LH-P205 | 10 个月"),
+        ("密封圈每 18 个月更换一次。", "密封圈多久更换一次？", PARTS, None),
+        ("咖啡锅炉容量是 0.45 升。", "咖啡锅炉的容量是多少？", BOILERS, "咖啡锅炉 | 0.45 升，不锈钢"),
+        ("咖啡锅炉容量是 1.4 升。", "咖啡锅炉的容量是多少？", BOILERS, None),
+    ],
+)
+def test_a_row_of_a_table(claim: str, question: str, texts: tuple[str, ...], row: str | None) -> None:
+    assert quoted(claim, question, texts) == row
 
 
 def test_over_two_sentences() -> None:

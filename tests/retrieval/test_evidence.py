@@ -68,6 +68,18 @@ def test_a_sentence_counts_with_the_headings_that_it_stands_under() -> None:
     assert chosen(hits, "parking", 3) == ["It is shut."]
 
 
+def test_a_label_comes_with_what_stands_below_it() -> None:
+    filler = "Filler text that says very little indeed here. " * 3
+    text = f"{filler}\n6. Fee\n6.1 Nine pounds are paid yearly.\n\n{filler}"
+    assert chosen([hit(text)], "What is the fee?", 9) == ["6. Fee\n6.1 Nine pounds are paid yearly."]
+
+
+def test_a_row_comes_with_the_names_of_its_columns() -> None:
+    rows = [f"{name} | {n} pounds" for n, name in enumerate(("pump", "seal", "screen", "valve", "boiler"), start=40)]
+    text = "\n".join(("part | price", *rows))
+    assert chosen([hit(text)], "What does the valve cost?", 4) == ["part | price", "valve | 43 pounds"]
+
+
 def test_offsets_are_those_of_the_page() -> None:
     chunk = hit("Nothing here. The warranty lasts two years. Nor here.", start=1000)
     (passage,) = select_evidence([chunk], "warranty", HASHED, 5, count)
