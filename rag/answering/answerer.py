@@ -12,6 +12,8 @@ from rag.answering.generate import Tools, generate
 from rag.answering.introduce import introduce
 from rag.answering.overview import heading, line, overview, sources_about, subject_terms
 from rag.answering.prompt import messages
+from rag.answering.rows import Computed, compute
+from rag.answering.rows_asked import is_computed
 from rag.answering.translate import is_foreign, translate_question
 from rag.config import Settings
 from rag.embedders import Embedder
@@ -25,12 +27,15 @@ from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
 from rag.retrieval.scope import Subject, find_name
 from rag.retrieval.search import Weights, search
+from rag.retrieval.tables import is_tabular, read_tables
 from rag.stores import Store
 from rag.text.sanitise import sanitise_answer
 from rag.types import Answer, Hit, Where
 
 OF_FILES = 40
 """Hits whose files are named where a question asks for files about something."""
+OF_TABLES = 5
+"""Documents in whose tables is looked for what a question wants computed."""
 MAX_QUESTION = 4000
 """Characters of the longest question that is taken."""
 
@@ -90,8 +95,22 @@ class Answerer:
                 yield introduce(question, self.store)
             case "files":
                 yield from self._sources(draft, question, where)
+            case _ if computed := self._compute(question, where):
+                draft.found(computed.hits)
+                draft.words.append(computed.value)
+                yield draft.say(computed.text, computed.places)
             case _:
                 yield from self._answer_each(draft, question, where, context)
+
+    def _compute(self, question: Question, where: Where | None) -> Computed | None:
+        """What `question` asks of the rows of a table, where it does: of the documents whose rows come nearest."""
+        if not is_computed(question.text):
+            return None
+        hits = self.search(question.text, OF_FILES, where)
+        sources = list(dict.fromkeys(hit.chunk.source for hit in hits if is_tabular(hit.chunk)))[:OF_TABLES]
+        vector = self.embedder.embed_queries([question.text])[0]
+        tables = (table for source in sources for table in read_tables(self.store, vector, source, where))
+        return compute(question.text, tables, question.language)
 
     def _answer_each(
         self, draft: Draft, question: Question, where: Where | None, context: Sequence[str]

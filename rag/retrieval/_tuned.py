@@ -46,3 +46,5 @@ LABEL = 60
 WHOLE = 0.7
 """The best sentence's chunk is read whole where it takes at most this share of what may be read, for a question
 that several sentences answer; of a fact, what stands beside it leads a small model astray."""
+MOST_ROWS = 20_000
+"""Chunks of a document whose tables are counted over: more would take longer than a person waits."""
