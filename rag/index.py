@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -34,7 +35,8 @@ class Status:
     """What an index holds, and what there is on this machine.
 
     `index` has its `url` and its counts; `manifest` is None while nothing has been ingested. `models` says
-    of each model of the catalogue whether it is "here" or "missing"; `kernels` are versions of packages.
+    of each model of the catalogue whether it is "here" or "missing"; `kernels` are versions of packages;
+    `profile` is how many tokens the language model of `settings` is given to read, and may write.
     """
 
     index: Mapping[str, int | str]
@@ -42,6 +44,7 @@ class Status:
     models: Mapping[str, str]
     kernels: Mapping[str, str]
     settings: Settings
+    profile: Mapping[str, float]
     machine: Mapping[str, int | str | None]
 
     def as_json(self) -> dict[str, dict[str, Any]]:
@@ -52,6 +55,7 @@ class Status:
             "models": dict(self.models),
             "kernels": dict(self.kernels),
             "settings": {**asdict(self.settings), "index": self.index["url"]},
+            "profile": dict(self.profile),
             "machine": dict(self.machine),
         }
 
@@ -87,14 +91,17 @@ class Index:
 
     def status(self) -> Status:
         """What the index holds, and which models and engines this machine has."""
+        from rag.llms import profile_named
         from rag.weights.cache import cache_dir, catalogue, is_present
 
+        profile = profile_named(self.settings.llm)
         return Status(
             index={"url": self.store.url, **self._counts()},
             manifest=self.store.manifest(),
             models={name: "here" if is_present(model) else "missing" for name, model in catalogue().items()},
             kernels={name: version(name) for name in _KERNELS},
             settings=self.settings,
+            profile={k: v for k, v in asdict(profile).items() if isfinite(v)} if profile else {},
             machine={
                 "ragstone": __version__,
                 "python": platform.python_version(),

@@ -15,7 +15,7 @@ LONGEST = 400
 LIKE_BEST = 0.45
 """... and that is so like the question, the likest being 1."""
 MOST_NAMED, MOST_CITED = 5, 3
-"""Rows that are named of those that have the greatest value, and cited of those that an answer was computed over."""
+"""Rows that are named of those that have the greatest value; that are cited of those that were computed over."""
 MOST_SHOWN = 10
 """Values that are told one by one; the others are counted."""
 MOSTLY = 0.8

@@ -14,8 +14,9 @@ from rag.types import Message, Usage
 
 if TYPE_CHECKING:
     from rag.llms.langchain import LangChainLLM
+    from rag.llms.profile import Profile
 
-__all__ = ["LLM", "Piece", "load_llm"]
+__all__ = ["LLM", "Piece", "load_llm", "profile_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,15 @@ def load_llm(name: str, seconds: float | None = None) -> LLM | None:
             )
     made.seconds = seconds or made.seconds
     return made
+
+
+def profile_named(name: str) -> Profile | None:
+    """How much the model called `name` is given to read and may write, without loading it; None of "none"."""
+    from rag.llms.profile import LARGE
+
+    provider, _, model = name.partition(":")
+    if provider == "local":
+        from rag.llms.local.llm import LocalLLM
+
+        return LocalLLM.profile_named(model or None)
+    return None if name == "none" else LARGE

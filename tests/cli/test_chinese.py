@@ -69,6 +69,6 @@ def test_reasons_and_status_are_chinese(run_rag: Rag, url: str, tree: Tree) -> N
     assert english(done.stdout + done.stderr) == []
     status = run_rag("status", "--index", url, env=ZH).stdout
     assert [line for line in status.splitlines() if line and not line.startswith(" ")] == [
-        "索引", "索引的建立方式", "模型", "计算引擎", "设置", "本机",
+        "索引", "索引的建立方式", "模型", "计算引擎", "设置", "语言模型的读写量（token）", "本机",
     ]  # fmt: skip
     assert Path(url.removeprefix("faiss:")).name in status

@@ -75,7 +75,9 @@ def test_a_label_comes_with_what_stands_below_it() -> None:
 
 
 def test_a_row_comes_with_the_names_of_its_columns() -> None:
-    rows = [f"{name} | {n} pounds" for n, name in enumerate(("pump", "seal", "screen", "valve", "boiler"), start=40)]
+    rows = [
+        f"{name} | {n} pounds" for n, name in enumerate(("pump", "seal", "screen", "valve", "boiler"), start=40)
+    ]
     text = "\n".join(("part | price", *rows))
     assert chosen([hit(text)], "What does the valve cost?", 4) == ["part | price", "valve | 43 pounds"]
 

@@ -25,6 +25,17 @@ LARGE_BYTES = 3_500_000_000
 _CONTEXT_STEP = 256  # llama.cpp rounds a context up to a multiple of this
 
 
+def profile_by_size(size: int) -> Profile:
+    """What a model whose file has `size` bytes can read."""
+    return SMALL if size < LARGE_BYTES else LARGE
+
+
+def _own_file(model: str | None) -> Path | None:
+    """The file that `model` names, where it is one and no name of the catalogue."""
+    path = Path(model).expanduser() if model else None
+    return path if path and (path.name.endswith(".gguf") or path.is_file()) else None
+
+
 class LocalLLM:
     """A GGUF model run by llama.cpp on this machine. `tests/contracts/llm.py` tests what it must do.
 
@@ -49,7 +60,7 @@ class LocalLLM:
         """
         header = read_header(path)
         self._id = f"local:{name or header.name}"
-        self._profile = SMALL if path.stat().st_size < LARGE_BYTES else LARGE
+        self._profile = profile_by_size(path.stat().st_size)
         most = min(context_tokens, header.context_tokens or context_tokens)
         self._context = max(most // _CONTEXT_STEP, 1) * _CONTEXT_STEP
         self._chatml = is_chatml(header.template, header.markers)
@@ -62,8 +73,8 @@ class LocalLLM:
     @classmethod
     def load(cls, model: str | None = None) -> LocalLLM:
         """The catalogue's `model` (None: the default one), or the GGUF file of that path."""
-        if model and (model.endswith(".gguf") or Path(model).expanduser().is_file()):
-            return cls(Path(model).expanduser())
+        if own := _own_file(model):
+            return cls(own)
         from rag.weights.cache import catalogue, model_path
 
         name = model or DEFAULT_MODEL
@@ -72,6 +83,12 @@ class LocalLLM:
         if not files:
             raise ModelError(f"{name} is not a language model: use local:{DEFAULT_MODEL} or local:FILE.gguf")
         return cls(files[0], name=name)
+
+    @staticmethod
+    def profile_named(model: str | None) -> Profile:
+        """The profile of what `load` would load, without loading it."""
+        own = _own_file(model)
+        return profile_by_size(own.stat().st_size if own and own.is_file() else 0)
 
     @property
     def id(self) -> str:
