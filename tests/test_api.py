@@ -55,7 +55,7 @@ def test_upkeep_needs_no_model(index: str, tmp_path: Path) -> None:
         status = opened.status()
         assert (status.index["url"], status.index["documents"]) == (index, len(names))
         assert status.as_json()["manifest"]["embedder"] == "hashed"
-        assert status.as_json()["profile"] == {}  # no language model is set
+        assert status.as_json()["profile"]["reads_both"] is False  # of the local model
         target = f"faiss:{tmp_path / 'copied'}"
         assert opened.copy_to(target).documents == len(names)
         assert opened.forget("notes/*.csv", dry_run=True) == ["notes/people.csv"]
