@@ -26,7 +26,8 @@ class Settings:
     are chosen by name. `chunk_tokens` is the most
     tokens of a chunk (0: the embedder's window). `top_k` hits are given to the model,
     `context_tokens` of them at most (0: what suits the model). `dense_weight_*` is the dense score's
-    share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `strictness` in
+    share of a hit's score (the rest is BM25's) for questions in Latin script and in others. `synonyms` is a file
+    of words that mean the same (empty: `synonyms.txt` in the working folder, if it is there). `strictness` in
     [0, 1]: how sure an answer must be of its passages; 0 hardly ever refuses. `answer_seconds` is how long a
     language model over a network may take for one answer, retries together. `file_seconds` is the time
     limit for reading one file, `file_bytes` the largest file that is read. `ocr`: whether scans and pictures are
@@ -43,6 +44,7 @@ class Settings:
     answer_seconds: float = 120.0
     dense_weight_latin: float = 0.55
     dense_weight_other: float = 0.4
+    synonyms: str = ""
     strictness: float = 0.5
     file_seconds: float = 60.0
     file_bytes: int = 200_000_000

@@ -27,6 +27,7 @@ from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
 from rag.retrieval.scope import Subject, find_name
 from rag.retrieval.search import Weights, search
+from rag.retrieval.synonyms import read_synonyms
 from rag.retrieval.tables import is_tabular, read_tables
 from rag.stores import Store
 from rag.text.sanitise import sanitise_answer
@@ -52,7 +53,8 @@ class Answerer:
     def search(self, question: str, k: int, where: Where | None = None) -> list[Hit]:
         """The `k` best hits. Raises QuestionError for an empty or endless question."""
         weights = Weights(self.settings.dense_weight_latin, self.settings.dense_weight_other)
-        return search(self.store, self.embedder, validate_question(question), k, weights, where)
+        synonyms = read_synonyms(self.settings.synonyms)
+        return search(self.store, self.embedder, validate_question(question), k, weights, where, synonyms)
 
     def stream(
         self, question: str, where: Where | None = None, asked: str | None = None, context: Sequence[str] = ()

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rag.cli.found import show_hits
 from rag.cli.screen import is_terminal, options, say, show, show_citations, show_json, show_usage
 from rag.types import Answer, Where
 
 if TYPE_CHECKING:
     from rag.api import RAG
+    from rag.cli.found import Sought
 
 A_QUESTION = {"ignore_unknown_options": True}
 """A question may begin with a dash ("-z 选项做什么")."""
@@ -69,6 +69,7 @@ def search(
     page: str | None,
     as_json: bool,
 ) -> None:
+    from rag.cli.found import show_hits
     from rag.retrieval.typos import find_missing
 
     began = time.perf_counter()
@@ -77,6 +78,7 @@ def search(
         opened = time.perf_counter()
         hits = rag.search(question, top_k or 10, where)
         missing = find_missing(question, rag.store.rarities)
+        sought = _sought(rag, question)
         timings = {"open": opened - began, "search": time.perf_counter() - opened}
     if as_json:
         show_json(
@@ -90,7 +92,20 @@ def search(
     if missing:
         names = ", ".join(missing)
         show(say(f"In no document: {names}", f"任何文档中都没有：{names}", question), fg="yellow")
-    show_hits(hits, question, filtered=where is not None)
+    show_hits(hits, sought, filtered=where is not None)
+
+
+def _sought(rag: RAG, question: str) -> Sought:
+    """`question`, with the other wordings and words that it was searched by."""
+    from rag.cli.found import Sought
+    from rag.retrieval.synonyms import read_synonyms
+    from rag.retrieval.typos import mend_terms
+    from rag.text import search_terms
+
+    terms = search_terms(question)
+    mended = [term for term in mend_terms(terms, rag.store.rarities) if term not in terms]
+    _, *wordings = read_synonyms(rag.settings.synonyms).wordings(question)
+    return Sought(question, tuple(wordings), tuple(mended))
 
 
 def show_answer(

@@ -136,3 +136,4 @@ def log_to_terminal(verbose: bool) -> None:
     handler.setFormatter(_Plain("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, handlers=[handler])
     logging.getLogger("rag").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logging.getLogger("faiss").setLevel(logging.ERROR)  # else it tells of every file that it tries to load

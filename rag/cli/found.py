@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import click
 
 from rag.cli.screen import place, say, show
-from rag.types import Hit
+from rag.types import Chunk, Hit
 
 _LONGEST = 300  # characters shown of a passage
 _COPIES = 5  # places of copies that are named
+_WORDS = 12  # words that are listed
 
 
-def show_hits(hits: Sequence[Hit], question: str, filtered: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A question, its other `wordings` by synonyms, and the terms that were `mended` since they are misspelt."""
+
+    question: str
+    wordings: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        return " ".join((self.question, *self.wordings, *self.mended))
+
+
+def show_hits(hits: Sequence[Hit], sought: Sought, filtered: bool) -> None:
     """`hits` on the terminal, the question's words in them lit up; what it means that there are none."""
+    question = sought.question
+    if sought.wordings:
+        show(say("Searched as well: ", "同时检索：", question) + "; ".join(sought.wordings), dim=True)
     for hit in hits:
-        _show_hit(hit, question)
+        _show_hit(hit, sought)
     if hits:
         return
     if filtered:
@@ -27,13 +45,16 @@ def show_hits(hits: Sequence[Hit], question: str, filtered: bool) -> None:
         show(say("Nothing matches.", "没有匹配的段落。", question))
 
 
-def _show_hit(hit: Hit, question: str) -> None:
+def _show_hit(hit: Hit, sought: Sought) -> None:
+    question = sought.question
     show(f"{hit.rank:2}. {hit.score:.3f}  {place(hit.chunk, question)}", bold=True)
     if _is_verbose():
         meaning, words = (f"{each:.3f}" if each is not None else "-" for each in (hit.dense, hit.lexical))
-        show(say(f"    meaning {meaning}, words {words}", f"    语义 {meaning}，词项 {words}", question), dim=True)
+        matched = ", ".join(matched_words(hit.chunk, sought.words)) or "-"
+        en, zh = f"    meaning {meaning}, words {words}: {matched}", f"    语义 {meaning}，词项 {words}：{matched}"
+        show(say(en, zh, question), dim=True)
     show("    ", end="")
-    for piece, lit in lit_pieces(" ".join(hit.chunk.text.split()), question):
+    for piece, lit in lit_pieces(" ".join(hit.chunk.text.split()), sought.words):
         show(piece, end="", bold=lit or None, fg="yellow" if lit else None)
     show()
     if hit.also:
@@ -51,12 +72,7 @@ def _is_verbose() -> bool:
 
 def lit_pieces(text: str, question: str) -> list[tuple[str, bool]]:
     """At most _LONGEST characters of `text` with most words of `question`, in pieces; True: one of these words."""
-    spans: list[tuple[int, int]] = []
-    for a, b in _matched(text, question):
-        if spans and spans[-1][1] == a:
-            spans[-1] = (spans[-1][0], b)
-        else:
-            spans.append((a, b))
+    spans = _joined(_matched(text, question))
     start = _best_start(text, spans)
     end = min(len(text), start + _LONGEST)
     pieces: list[tuple[str, bool]] = [("… ", False)] if start else []
@@ -67,6 +83,26 @@ def lit_pieces(text: str, question: str) -> list[tuple[str, bool]]:
             at = b
     pieces.append((text[at:end] + (" …" if end < len(text) else ""), False))
     return [(piece, lit) for piece, lit in pieces if piece]
+
+
+def matched_words(chunk: Chunk, question: str) -> list[str]:
+    """The words of `question` that `chunk` has, as they stand in its text, its headings or its file's name."""
+    from rag.text import embedding_text
+
+    held = f"{embedding_text(chunk)}\n{chunk.source}"
+    found = {held[a:b].lower(): held[a:b] for a, b in reversed(_joined(_matched(held, question)))}
+    return list(reversed(found.values()))[:_WORDS]
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """`spans` in order, those that touch made one."""
+    joined: list[tuple[int, int]] = []
+    for a, b in spans:
+        if joined and joined[-1][1] == a:
+            joined[-1] = (joined[-1][0], b)
+        else:
+            joined.append((a, b))
+    return joined
 
 
 def _matched(text: str, question: str) -> Iterator[tuple[int, int]]:

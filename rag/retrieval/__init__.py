@@ -14,5 +14,6 @@ __all__ = [
     "scope",
     "search",
     "split",
+    "synonyms",
     "typos",
 ]

@@ -6,6 +6,8 @@ CANDIDATES = 100
 """How many chunks each side of the search brings, at least."""
 COVERED = 0.9
 """A passage whose words are all in a better one, and this share of them beside the same words, is its copy."""
+MOST_WORDINGS = 4
+"""Wordings of one question that are searched, where synonyms are kept: each takes as long as a question."""
 SHORTEST_MENDED = 5
 """Letters of the shortest stem that is taken for misspelt: of fewer, too many differ by one letter."""
 CROSS_SCRIPT_WEIGHT = {"latin": 0.8, "other": 0.55}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from rag.embedders import CrossScript, Embedder
 from rag.errors import StoreError
 from rag.retrieval._tuned import CANDIDATES, CROSS_SCRIPT_WEIGHT
 from rag.retrieval.copies import fold_copies
 from rag.retrieval.fusion import fuse, scores_by_id
+from rag.retrieval.synonyms import Synonyms
 from rag.retrieval.typos import mend_terms
 from rag.stores import KnowsScripts, Store
 from rag.text import embedding_text, script, search_terms
@@ -30,29 +32,84 @@ class Weights:
         return self.latin if script(question) == "latin" else self.other
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A chunk's score, and the cosine and BM25 that it comes from (None: that side did not return it)."""
+
+    id: int
+    score: float
+    dense: float | None
+    lexical: float | None
+
+
 def search(
-    store: Store, embedder: Embedder, question: str, k: int, weights: Weights, where: Where | None = None
+    store: Store,
+    embedder: Embedder,
+    question: str,
+    k: int,
+    weights: Weights,
+    where: Where | None = None,
+    synonyms: Synonyms | None = None,
 ) -> list[Hit]:
-    """The `k` chunks that answer `question` best, best first; what says the same is one, and names the others."""
-    query = embedder.embed_queries([question])[0]
+    """The `k` chunks that answer `question` best, best first; what says the same is one, and names the others.
+
+    With `synonyms`, a chunk is as good as the wording that it fits best.
+    """
+    wordings = synonyms.wordings(question) if synonyms else [question]
+    asked = [_Asked(text, vector) for text, vector in zip(wordings, embedder.embed_queries(wordings), strict=True)]
     scale = embedder.cross_script if isinstance(embedder, CrossScript) else 1.0
     try:
-        return _search(store, query, question, k, weights, where, scale)
+        return _search(store, asked, k, weights, where, scale)
     except StoreError:  # a commit may have come between the reads: once more, on what is there now
-        return _search(store, query, question, k, weights, where, scale)
+        return _search(store, asked, k, weights, where, scale)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    text: str
+    vector: Vector
 
 
 def _search(
-    store: Store, query: Vector, question: str, k: int, weights: Weights, where: Where | None, scale: float
+    store: Store, asked: Sequence[_Asked], k: int, weights: Weights, where: Where | None, scale: float
 ) -> list[Hit]:
+    chunks: dict[int, Chunk] = {}
     n = max(CANDIDATES, 4 * k)
-    dense = store.dense(query, n, where)
-    lexical = store.lexical(mend_terms(search_terms(question), store.rarities), n, where)
-    chunks = {} if scale >= 1 or isinstance(store, KnowsScripts) else _read(store, _ids(dense, lexical))
-    across = {} if scale >= 1 else _across(store, dense, chunks, question, scale)
-    fused = fuse(dense, lexical, weights.of(question), n, across)
-    best = _different(store, question, fused, k, chunks)
-    return _hits(best, dense, lexical)
+    rankings = [_rank(store, each, n, weights, where, scale, chunks) for each in asked]
+    best = _different(store, asked[0].text, _best_of(rankings), k, chunks)
+    return [
+        Hit(rank, found.score, chunk, found.dense, found.lexical, tuple(copy for _, copy in copies))
+        for rank, ((found, chunk), *copies) in enumerate(best, start=1)
+    ]
+
+
+def _rank(
+    store: Store,
+    asked: _Asked,
+    n: int,
+    weights: Weights,
+    where: Where | None,
+    scale: float,
+    chunks: dict[int, Chunk],
+) -> list[_Found]:
+    """What one wording finds, best first; `chunks` are those that were read, and become more."""
+    dense = store.dense(asked.vector, n, where)
+    lexical = store.lexical(mend_terms(search_terms(asked.text), store.rarities), n, where)
+    if scale < 1 and not isinstance(store, KnowsScripts):
+        chunks |= _read(store, [i for i in _ids(dense, lexical) if i not in chunks])
+    across = {} if scale >= 1 else _across(store, dense, chunks, asked.text, scale)
+    cosine, bm25 = scores_by_id(dense), scores_by_id(lexical)
+    fused = fuse(dense, lexical, weights.of(asked.text), n, across)
+    return [_Found(each.id, each.score, cosine.get(each.id), bm25.get(each.id)) for each in fused]
+
+
+def _best_of(rankings: Sequence[Sequence[_Found]]) -> Sequence[_Found]:
+    if len(rankings) == 1:
+        return rankings[0]
+    best: dict[int, _Found] = {}
+    for found in sorted(chain.from_iterable(rankings), key=lambda found: (-found.score, found.id)):
+        best.setdefault(found.id, found)
+    return list(best.values())
 
 
 def _ids(dense: Sequence[Scored], lexical: Sequence[Scored]) -> list[int]:
@@ -81,25 +138,14 @@ def _across(
 
 
 def _different(
-    store: Store, question: str, fused: Sequence[Scored], k: int, chunks: dict[int, Chunk]
-) -> list[list[tuple[Scored, Chunk]]]:
+    store: Store, question: str, fused: Sequence[_Found], k: int, chunks: dict[int, Chunk]
+) -> list[list[tuple[_Found, Chunk]]]:
     """The `k` best of `fused` that say different things, each with its copies behind it."""
     seen = min(len(fused), 2 * k)
     while True:
-        chunks |= _read(store, [scored.id for scored in fused[:seen] if scored.id not in chunks])
-        read = [(scored, chunks[scored.id]) for scored in fused[:seen]]
+        chunks |= _read(store, [found.id for found in fused[:seen] if found.id not in chunks])
+        read = [(found, chunks[found.id]) for found in fused[:seen]]
         groups = fold_copies(question, [chunk for _, chunk in read])
         if len(groups) >= k or seen == len(fused):
             return [[read[i] for i in group] for group in groups[:k]]
         seen = min(len(fused), 2 * seen)
-
-
-def _hits(
-    best: Sequence[Sequence[tuple[Scored, Chunk]]], dense: Sequence[Scored], lexical: Sequence[Scored]
-) -> list[Hit]:
-    cosine: Mapping[int, float] = scores_by_id(dense)
-    bm25: Mapping[int, float] = scores_by_id(lexical)
-    return [
-        Hit(rank, scored.score, chunk, cosine.get(scored.id), bm25.get(scored.id), tuple(c for _, c in copies))
-        for rank, ((scored, chunk), *copies) in enumerate(best, start=1)
-    ]
