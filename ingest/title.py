@@ -16,7 +16,7 @@ LONGEST = 80
 _NO_TITLE = re.compile(
     r"microsoft (word|powerpoint|excel)\b.*|(document|presentation|book|slide|sheet|untitled|scan|image|文档"
     r"|工作簿|演示文稿|新建.*|未命名|无标题)[\s_-]*\d*|.*\.(docx?|pptx?|xlsx?|pdf|tex|dvi|qxd|indd|html?)"
-    r"|[a-z]{0,3}[\W_]*\d[\W\d_]*|[\W_]*|[0-9a-f-]{16,}",
+    r"|\(?(anonymous|unspecified)\)?|[a-z]{0,3}[\W_]*\d[\W\d_]*|[\W_]*|[0-9a-f-]{16,}",
     re.IGNORECASE,
 )
 _ENDS_A_SENTENCE = re.compile(r"[。！？；，、.!?;,]$")

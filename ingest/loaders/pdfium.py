@@ -25,6 +25,8 @@ MOST_CHARS = 2_000_000
 
 _LIGATURE = re.compile("[\ufb00-\ufb06\u2e80-\u2fd5]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_BASE = re.compile(r"[\w)\]}|.,;:!?%€$£\"'’”»*′″）】》」』。，；：！？]$")
+"""What a power or a note's mark stands behind: no sign of mathematics, whose box is higher than its digits'."""
 _RECT = ctypes.sizeof(raw.FS_RECTF)
 _INK = np.ones(0x3002, bool)
 _INK[[*map(ord, " \t\r\n\xa0\u2002\u2003\u2009\u202f\u3000\x00")]] = False
@@ -152,7 +154,7 @@ def _words(letters: str, boxes: Any, sheet: Sheet) -> list[Word]:
         if tidy:
             word = _LIGATURE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), word)
         last = found[-1] if smaller else None
-        if last and _is_raised(last, left, top, bottom, right):
+        if last and _BASE.search(last.text) and _is_raised(last, left, top, bottom, right):
             last.text += raised(last.text, word)
             last.x1 = max(last.x1, right)
         else:

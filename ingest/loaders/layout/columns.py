@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
-from statistics import median
+from statistics import median, median_low
 
 from ingest.loaders.layout.words import WORD, Line, Piece, Span
 
 FAR = 3.0
 """Lines further apart than this many heights are no longer of one table or of one set of columns."""
 MOST_COLUMNS = 4
+HEADING = 1.12
+"""A line alone that is this many times as high as a table's rows stands over another one."""
 
 
 def _free(row: list[Piece], inside: bool = False) -> list[Span]:
@@ -36,30 +39,123 @@ def run_of_gutters(rows: list[list[Piece]], start: int) -> tuple[int, list[Span]
     """How far the rows from `start` leave the same gaps free, and those between content; none: a line alone."""
     if len(rows[start]) < 2:
         return start + 1, []
+    end, found = _text_columns(rows, start)
+    if is_prose(columns_of(rows[start:end], found), end - start):
+        return end, found
+    return _table(rows, start)
+
+
+def _text_columns(rows: list[list[Piece]], start: int) -> tuple[int, list[Span]]:
+    """The same where it may be text in columns, with figures in them that have gaps of their own."""
     size = median(piece.size for piece in rows[start])
-    free, many, end, found = _free(rows[start]), 1, start + 1, _inner(_free(rows[start]))
+    free, end, found = _free(rows[start]), start + 1, _inner(_free(rows[start]))
     for i in range(start + 1, len(rows)):
         row = rows[i]
-        if row[0].y0 - max(piece.y1 for piece in rows[i - 1]) > FAR * size:
-            break
         common = _common(free, _free(row, True), WORD * size)
         inner = _inner(common)
-        # A table of other columns, or a line of text below this one.
-        another = many > 1 and len(inner) < len(found) and (len(row) == 1 or len(row) > len(inner) + 1)
-        if not inner or another or len(row) > len(inner) + 2:
+        another = end > start + 1 and len(inner) < len(found) and len(row) > len(inner) + 1
+        if not _is_near(rows, i, size) or not inner or another or len(row) > len(inner) + 2:
             break
         free, found, end = common, inner, i + 1
-        many += len(row) > 1
+    return end, found
+
+
+def _table(rows: list[list[Piece]], start: int) -> tuple[int, list[Span]]:
+    """The same for a table: cells over several columns, titles and narrow gaps between the names of columns."""
+    run = _run_from(rows[start])
+    many, end = 1, start + 1
+    for i in range(start + 1, len(rows)):
+        row = rows[i]
+        if not _follows(rows, i, run.size):
+            break
+        found, inner = len(run.gutters()), len(run.gutters(row))
+        if inner < found and _spans(rows, start, i, run):
+            end, many = i + 1, many + (len(row) > 1)
+            continue
+        alone = inner < found and len(row) < 2  # a title or a paragraph, which crosses what was free
+        another = inner < found and len(row) > inner + 1  # a table of other columns
+        if not inner or alone or (many > 1 and another) or len(row) > inner + 1 + (many > 1):
+            break
+        run = run.with_row(row)
+        end, many = i + 1, many + (len(row) > 1)
     if many == 1:
         return _aligned(rows, start)
+    found_gutters = _parted_further(rows[start:end], run)
     while (
         end > start + 1
         and len(rows[end - 1]) < 2
         and rows[end - 1][0].x0 <= rows[start][0].x0 + 1
-        and (is_prose(columns_of(rows[start:end], found), end - start) is False)
+        and (is_prose(columns_of(rows[start:end], found_gutters), end - start) is False)
     ):
         end -= 1  # what stands below a table, at the left margin, is text
-    return end, found
+    return end, found_gutters
+
+
+@dataclass(slots=True)
+class _Run:
+    """What the rows so far leave free; where their pieces stand apart, and their words only."""
+
+    size: float
+    free: list[Span]
+    apart: list[Span]
+    spaces: list[Span]
+
+    def gutters(self, row: list[Piece] | None = None) -> list[Span]:
+        """What stays free between content, with `row` too, and is no space between words in most rows."""
+        run = self.with_row(row) if row else self
+        return [span for span in _inner(run.free) if _covering(span, run.spaces) <= _covering(span, run.apart)]
+
+    def with_row(self, row: list[Piece]) -> _Run:
+        free = _common(self.free, _free(row, True), WORD * self.size)
+        return _Run(self.size, free, self.apart + _between(row), self.spaces + _wider_spaces(row))
+
+
+def _run_from(row: list[Piece]) -> _Run:
+    return _Run(median(piece.size for piece in row), _free(row, True), _between(row), _wider_spaces(row))
+
+
+def _covering(span: Span, gaps: list[Span]) -> int:
+    return sum(a <= span[0] + 1 and span[1] <= b + 1 for a, b in gaps)
+
+
+def _between(row: list[Piece]) -> list[Span]:
+    return [(a.x1, b.x0) for a, b in pairwise(row)]
+
+
+def _wider_spaces(row: list[Piece]) -> list[Span]:
+    return [gap for piece in row for gap in _spaces(piece)]
+
+
+def _follows(rows: list[list[Piece]], i: int, size: float) -> bool:
+    """Does row `i` stand near enough to the one above to be of its table, and is no heading?"""
+    larger = rows[i][0].size > HEADING * max(piece.size for piece in rows[i - 1])
+    return _is_near(rows, i, size) and not (len(rows[i]) == 1 and larger)
+
+
+def _is_near(rows: list[list[Piece]], i: int, size: float) -> bool:
+    return rows[i][0].y0 - max(piece.y1 for piece in rows[i - 1]) <= FAR * size
+
+
+def _spans(rows: list[list[Piece]], start: int, i: int, run: _Run) -> bool:
+    """Has row `i` a cell over several columns? The row below it then leaves free what those above do."""
+    if len(run.gutters()) < 2 or i + 1 == len(rows) or len(rows[i + 1]) < 2 or not _follows(rows, i + 1, run.size):
+        return False
+    begins = [piece.x0 for row in rows[start:i] for piece in row]
+    aligned = len(rows[i]) > 1 or any(abs(x - rows[i][0].x0) < 1 for x in begins)
+    return aligned and len(run.gutters(rows[i + 1])) >= len(run.gutters())
+
+
+def _parted_further(rows: list[list[Piece]], run: _Run) -> list[Span]:
+    """The run's gutters, and those that only a minority of the rows crosses (with a cell over two columns)."""
+    found = run.gutters()
+    for column in columns_of(rows, found):
+        apart = [[(a.x1, b.x0) for a, b in pairwise(row)] for row in column if len(row) > 1]
+        if len(apart) > max(1, len(column) // 2):
+            common = apart[0]
+            for gaps in apart[1:]:
+                common = _common(common, gaps, WORD * run.size)
+            found = sorted([*found, *common])
+    return found
 
 
 def _aligned(rows: list[list[Piece]], start: int) -> tuple[int, list[Span]]:
@@ -140,10 +236,12 @@ def table_rows(rows: list[list[Piece]], gutters: list[Span], right: float) -> li
     gaps = [min(piece.y0 for piece in below) - max(piece.y1 for piece in above) for above, below in pairwise(rows)]
     size = median(piece.size for row in rows for piece in row)
     near = min(gaps, default=0.0)
-    wrapped = max(gaps, default=0.0) - near > 0.5 * size
+    usual = median_low(
+        [gap for parts, gap in zip(cells[1:], gaps, strict=True) if parts[0]] or [max(gaps, default=0)]
+    )
     merged = [cells[0]]
     for parts, gap in zip(cells[1:], gaps, strict=True):
-        if wrapped and gap < near + 0.25 * size and not parts[0]:
+        if usual > near + 0.3 * size and gap < (near + usual) / 2 and not parts[0]:
             merged[-1] = [a + b for a, b in zip(merged[-1], parts, strict=True)]
         else:
             merged.append(parts)
