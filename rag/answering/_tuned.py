@@ -6,6 +6,8 @@ SURE = 0.75
 """From this confidence on a document is quoted where no passage supports what the model says."""
 ALIKE = 0.8
 """Two sentences with this share of their terms in common say the same."""
+MOST_OF_FACT = 2
+"""Sentences of a model that are kept of a question that one answers: the second may be its condition."""
 MOST_BESIDES = 3
 """Sentences that are quoted beside what a model says of a question that one sentence does not answer."""
 NEWS = 0.5

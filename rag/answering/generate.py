@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, NEWS, SURE
+from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, MOST_OF_FACT, NEWS, SURE
 from rag.answering.claims import peek, split_claims
 from rag.answering.draft import Draft
 from rag.answering.prompt import messages
@@ -102,7 +102,7 @@ def _confidence(part: _Part, first: Piece) -> float | None:
 def _supported(part: _Part, stream: Iterator[Piece]) -> Iterator[str]:
     """The sentences of the model's answer that a passage supports, until it refuses or repeats itself."""
     draft, evidence, tools = part.draft, part.evidence, part.tools
-    question, repeated, before_first = evidence.question, 0, True
+    question, kept, repeated, before_first = evidence.question, 0, 0, True
     for gap, claim in split_claims(draft, stream):
         if is_refusal(claim):
             draft.declined = before_first
@@ -125,6 +125,9 @@ def _supported(part: _Part, stream: Iterator[Piece]) -> Iterator[str]:
             yield f"{'' if before_first else gap or ' '}{draft.say(words, statement.places)}"
             before_first = False
         draft.keep(question.text, told)
+        kept += 1
+        if question.is_short and kept == MOST_OF_FACT:
+            return
 
 
 def _repeats(claim: str, before: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from rag.embedders import Embedder
 from rag.grounding._tuned import DATED_BY, JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS
 from rag.grounding.entailment import agrees
 from rag.grounding.support import find_support, without_yes_no
+from rag.grounding.topic import speaks_of_it
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.text import content_terms, find_numbers, language, split_sentences, split_terms
@@ -33,18 +34,24 @@ class Statement:
 def ground_claim(
     claim: str, evidence: Evidence, passages: Sequence[Passage], embedder: Embedder
 ) -> Statement | None:
-    """`claim` with the places among `passages` that say it, or None: a bare yes or no says nothing."""
+    """`claim` with the places among `passages` that say it, or None: a bare yes or no says nothing.
+
+    What answers a question in a sentence must speak of what is asked as well: a true sentence may be beside it.
+    """
     if not content_terms(without_yes_no(claim)):
         return None
     question = evidence.question
     found = find_support(claim, question.text, passages, embedder)
-    if found is not None:
-        chunk = passages[found.passage].chunk
-        place = Passage(chunk, found.start, found.end)
-        if _holds(claim, (place,), question.text):
-            return Statement(claim, (place,))
-    places = _joint(claim, question.text, passages)
-    return Statement(claim, places) if places and _holds(claim, places, question.text) else None
+    places: tuple[Passage, ...] = (
+        (Passage(passages[found.passage].chunk, found.start, found.end),) if found is not None else ()
+    )
+    if not (places and _holds(claim, places, question.text)):
+        places = _joint(claim, question.text, passages)
+        if not (places and _holds(claim, places, question.text)):
+            return None
+    if question.is_short and not speaks_of_it(evidence, places):
+        return None
+    return Statement(claim, places)
 
 
 def _holds(claim: str, places: Sequence[Passage], question: str) -> bool:

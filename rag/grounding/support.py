@@ -133,8 +133,7 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
     What stands above a passage, its document's title first, is said of all of it, and counts neither for a
     statement nor against it. Of what the question gave the statement less is asked.
     """
-    every = _stems(content_terms(write_digits(statement)))
-    asked = _stems(content_terms(write_digits(question)))
+    every, asked = stems_of(statement), stems_of(question)
     figures = find_numbers(statement) - find_numbers(question)
     spelled = {term for term in every if find_numbers(term)}  # 4 stands where "four" does: `figures` has looked
     best: Support | None = None
@@ -155,6 +154,11 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
                 most = rank
                 best = Support(i, passage.start + start, passage.start + end, score)
     return best
+
+
+def stems_of(text: str) -> set[str]:
+    """The stems of the content terms of `text`, numbers in digits."""
+    return _stems(content_terms(write_digits(text)))
 
 
 def _stems(terms: Iterable[str]) -> set[str]:

@@ -1,11 +1,12 @@
-"""Whether a passage is about what the question is about."""
+"""Whether a passage is about what the question is about, and a place speaks of what is asked."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from rag.grounding._tuned import ON_TOPIC
-from rag.grounding.support import YEAR
+from rag.grounding._tuned import ASKED, ON_TOPIC
+from rag.grounding.support import YEAR, stems_of
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage
 from rag.text import content_terms, embedding_text, rarity, script
@@ -53,3 +54,19 @@ def _of_another_number(question: str, chunk: Chunk) -> bool:
         for name, n in _NAMED.findall(question)
         if content_terms(name) and not YEAR.fullmatch(n)
     )
+
+
+def speaks_of_it(evidence: Evidence, places: Sequence[Passage]) -> bool:
+    """Whether `places` have ASKED of what is asked: of the topic's terms, those counting more that few hits have.
+
+    Of the document that is named everything speaks, so its title does not count; elsewhere headings do. A place in
+    another script shares no terms with the question; of a single term it may say "she".
+    """
+    subject = evidence.asked.subject
+    skipped = 1 if subject is not None and subject.proper else 0
+    asked = stems_of(evidence.asked.topic)
+    if len(asked) < 2 or any(script(place.text) != evidence.question.script for place in places):
+        return True
+    weights = rarity(asked, [asked & stems_of(embedding_text(hit.chunk)) for hit in evidence.hits])
+    held = stems_of("\n".join((*places[0].chunk.heading[skipped:], *(place.text for place in places))))
+    return sum(weights[term] for term in asked & held) >= ASKED * sum(weights.values())

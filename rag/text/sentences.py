@@ -14,7 +14,7 @@ _SENTENCE_END = re.compile(
     r"|\n\s*\n\s*|\n(?=\s*(?:[-*+•#|>]|\d+[.)、]))"
 )
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|No|Nos|Fig|vs|etc|e\.g|i\.e|cf|ca|approx)|(?<![^\W_])[A-Z]|^\W*\d{1,3})\.$"
+    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|No|Nos|Fig|vs|etc|e\.g|i\.e|cf|ca|approx)|(?<![A-Za-z\d])[A-Z]|^\W*\d{1,3})\.$"
 )
 _TAIL = 12  # characters: longer than any abbreviation, so that a run of them takes linear time
 

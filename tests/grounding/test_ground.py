@@ -48,3 +48,9 @@ def test_a_summary_stands_on_the_sentences_that_it_joins(hashed: HashedEmbedder)
 )
 def test_what_nothing_says(claim: str, hashed: HashedEmbedder) -> None:
     assert places(claim, hashed) is None
+
+
+def test_a_true_sentence_beside_the_question_is_no_answer(hashed: HashedEmbedder) -> None:
+    claim = "Bread is sold at the gate on Fridays."
+    assert places(claim, hashed, "When is bread sold?") == ["Bread is sold at the gate on Fridays."]
+    assert places(claim, hashed, "How old was the weaver's daughter?") is None
