@@ -30,7 +30,7 @@ def test_one_sentence_says_it(hashed: HashedEmbedder) -> None:
 
 def test_a_summary_stands_on_the_sentences_that_it_joins(hashed: HashedEmbedder) -> None:
     claim = "A weaver built it in 1702, the wheel turns two stones, and bread is sold at the gate on Fridays."
-    said = places(claim, hashed, "Tell me about it.")
+    said = places(claim, hashed, "Tell me about the mill.")
     assert said is not None
     assert "The mill was built in 1702 by a weaver." in said
     assert "Bread is sold at the gate on Fridays." in said
