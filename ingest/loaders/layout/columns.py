@@ -53,7 +53,8 @@ def _text_columns(rows: list[list[Piece]], start: int) -> tuple[int, list[Span]]
         row = rows[i]
         common = _common(free, _free(row, True), WORD * size)
         inner = _inner(common)
-        another = end > start + 1 and len(inner) < len(found) and len(row) > len(inner) + 1
+        below = len(row) == 1 and row[0].x0 <= rows[start][0].x0 + 1  # a line of text below a table
+        another = end > start + 1 and len(inner) < len(found) and (below or len(row) > len(inner) + 1)
         if not _is_near(rows, i, size) or not inner or another or len(row) > len(inner) + 2:
             break
         free, found, end = common, inner, i + 1
