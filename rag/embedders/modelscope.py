@@ -10,15 +10,17 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rag.embedders import Embedder
 from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
-from rag.errors import ConfigError
+from rag.errors import ConfigError, ModelError
 from rag.weights.cache import cache_dir, model_path
-from rag.weights.catalogue import read_catalogue
+from rag.weights.catalogue import Model, ModelFile, read_catalogue, write_catalogue
 from rag.weights.http import require_answer
-from rag.weights.modelscope import folder_name, list_files, write_catalogue
+from rag.weights.modelscope import list_files
 from rag.weights.transfer import SourceError
 
 __all__ = ["bge_m3", "load"]
@@ -54,14 +56,35 @@ def fetched(name: str) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name) or ".." in name:
         raise ConfigError(f"{name!r} is no ModelScope id: use OWNER/NAME, as in {BGE_M3}")
     written = _catalogue(name)
-    if not written.is_file():
-        write_catalogue(written, name, list_files(name))
-    [model] = read_catalogue(written).values()
-    return model_path(model)
+    if written.is_file():
+        [model] = read_catalogue(written).values()
+        return model_path(model)
+    files = _needed(list_files(name))
+    if not files:
+        raise ModelError(f"{name} on ModelScope holds no SentenceTransformers model: choose another")
+    model = Model(_folder(name), "embedding", "see ModelScope", name, files, modelscope=name)
+    return model_path(write_catalogue(written, model))
+
+
+_TAKEN = (".json", ".txt", ".model", ".safetensors", ".bin")
+_LEFT = re.compile(r"(^|/)(onnx|openvino|imgs|assets|\.[^/]*)(/|$)", re.IGNORECASE)
+_WEIGHTS = (".safetensors", ".bin", ".model", "tokenizer.json", "vocab.txt")
+
+
+def _needed(files: Sequence[ModelFile]) -> tuple[ModelFile, ...]:
+    """Configuration, tokenizer, and weights in one form: safetensors where there are some."""
+    kept = [file for file in files if file.path.endswith(_TAKEN) and not _LEFT.search(file.path)]
+    safe = any(file.path.endswith(".safetensors") for file in kept)
+    needed = (file for file in kept if not (safe and file.path.endswith(".bin")))
+    return tuple(replace(file, weights=file.path.endswith(_WEIGHTS)) for file in needed)
 
 
 def _catalogue(name: str) -> Path:
-    return cache_dir() / f"{folder_name(name)}.toml"
+    return cache_dir() / f"{_folder(name)}.toml"
+
+
+def _folder(name: str) -> str:
+    return f"modelscope--{name.replace('/', '--')}"
 
 
 def _hub_answers() -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from rag.llms import LLM
 
-__all__ = ["LARGE", "SMALL", "HasProfile", "Profile", "profile_of"]
+__all__ = ["LARGE", "LARGE_HERE", "SMALL", "HasProfile", "Profile", "profile_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,11 @@ SMALL = Profile(fact=260, longer=640, within=1.0, history=240, answer_fact=80, a
 LARGE = Profile(
     fact=2400, longer=4000, within=math.inf, history=1500, answer_fact=200, answer_longer=700, reads_both=True
 )
-"""A service's model, or a large one of one's own."""
+"""A service's model."""
+LARGE_HERE = Profile(
+    fact=700, longer=1400, within=2.0, history=600, answer_fact=150, answer_longer=400, reads_both=True
+)
+"""A larger model on this machine's processor: it reads both languages, and ten to forty tokens a second."""
 
 
 @runtime_checkable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -82,6 +84,26 @@ def read_catalogue(path: Path) -> Mapping[str, Model]:
         return MappingProxyType({name: _model(name, table) for name, table in tables.items()})
     except (KeyError, TypeError, ValueError) as exc:
         raise ModelError(f"the catalogue {path} is broken: {exc!r}; install ragstone again") from exc
+
+
+def write_catalogue(path: Path, model: Model) -> Model:
+    """Write a catalogue of `model` alone, and return what it says. Raises ModelError where that is not safe."""
+    head = {"kind": model.kind, "licence": model.licence, "note": model.note}
+    head |= {key: value for key in ("hub", "modelscope") if (value := getattr(model, key))}
+    text = "\n".join(
+        [f"[{json.dumps(model.name)}]", *(f"{key} = {json.dumps(value)}" for key, value in head.items())]
+    )
+    files = "".join(
+        f"  {{ path = {json.dumps(file.path)}, size = {file.size}, sha256 = {json.dumps(file.sha256)}"
+        f", weights = {json.dumps(file.weights)} }},\n"
+        for file in model.files
+    )
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_text(f"{text}\nfiles = [\n{files}]\n", encoding="utf-8")
+    [written] = read_catalogue(temporary).values()  # paths and hashes are checked there
+    temporary.replace(path)
+    return written
 
 
 def _model(name: str, table: Mapping[str, Any]) -> Model:

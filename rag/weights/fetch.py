@@ -29,7 +29,7 @@ def fetch(
     """
     missing = list(files)
     failures: dict[str, SourceError | HashMismatch] = {}
-    for source in _allowed():
+    for source in allowed_sources():
         if not _offers(model, source):
             continue
         try:
@@ -57,7 +57,8 @@ def download_size(model: Model, files: Sequence[ModelFile], source: str) -> int:
     return packed + sum(file.size for file in files)
 
 
-def _allowed() -> list[str]:
+def allowed_sources() -> list[str]:
+    """The sources that may be asked, in order. Raises ConfigError for an unknown one in RAG_MODEL_SOURCES."""
     names = [s.strip() for s in os.environ.get("RAG_MODEL_SOURCES", "").split(",") if s.strip()]
     for name in names:
         if name not in SOURCES:
@@ -109,7 +110,7 @@ def _all_failed(model: Model, failures: dict[str, SourceError | HashMismatch]) -
         if isinstance(exc, HashMismatch):
             return exc
     reasons = "; ".join(f"{SOURCES[source]}: {exc}" for source, exc in failures.items())
-    reasons = reasons or f"none of its sources is among RAG_MODEL_SOURCES={','.join(_allowed())}"
+    reasons = reasons or f"none of its sources is among RAG_MODEL_SOURCES={','.join(allowed_sources())}"
     return ModelError(
         f"{model.name} cannot be had ({reasons}): check the network, or put its files into a folder "
         f"{model.name}/ and name the folder above it in RAG_MODELS_PATH"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+from rag.weights.catalogue import ModelFile
 from rag.weights.http import require_answer
 from rag.weights.transfer import BLOCK, Job, Meter, SourceError, Staged, folder_size, sha256_of, stage
 
@@ -29,14 +34,45 @@ def from_hub(job: Job) -> Iterator[Staged]:
         yield Staged(file, path, sha256_of(path))
 
 
-def _hub_download(repo: str, path: str, to: Path) -> Path:
-    from httpx2 import HTTPError as ClientError
-    from huggingface_hub import hf_hub_download, is_offline_mode
-    from huggingface_hub.errors import HfHubHTTPError, XetDownloadError
-    from huggingface_hub.utils.tqdm import silent_tqdm
+_SECONDS = 20.0
+_MOST = 10_000_000  # bytes of a listing
+
+
+def list_files(name: str) -> list[ModelFile]:
+    """The large files that the hub lists for the repository, with the sha256 that it tells. Raises SourceError.
+
+    Address: ENDPOINT/api/models/NAME/tree/main?recursive=true; a small file has no sha256 there and is left out.
+    """
+    _raise_if_offline()
+    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    require_answer(endpoint)
+    url = f"{endpoint}/api/models/{name}/tree/main?recursive=true"
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "ragstone"}), timeout=_SECONDS) as reply:  # noqa: S310
+            listed = json.loads(reply.read(_MOST))
+        large = [file for file in listed if file.get("lfs")]
+        return [ModelFile(str(f["path"]), int(f["lfs"]["size"]), str(f["lfs"]["oid"])) for f in large]
+    except HTTPError as exc:
+        exc.close()
+        raise SourceError(f"{endpoint} has no {name} ({exc.code})") from exc
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise SourceError(f"{endpoint} cannot say what {name} holds: {exc}") from exc
+
+
+def _raise_if_offline() -> None:
+    from huggingface_hub import is_offline_mode
 
     if is_offline_mode() or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise SourceError("HF_HUB_OFFLINE is set")
+
+
+def _hub_download(repo: str, path: str, to: Path) -> Path:
+    from httpx2 import HTTPError as ClientError
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, XetDownloadError
+    from huggingface_hub.utils.tqdm import silent_tqdm
+
+    _raise_if_offline()
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     require_answer(endpoint)
     bar = cast(Any, silent_tqdm)  # the command line draws its own progress bar

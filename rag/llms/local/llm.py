@@ -13,27 +13,30 @@ from rag.llms import Piece
 from rag.llms.local.engine import Call, Run, start
 from rag.llms.local.gguf import read_header
 from rag.llms.local.template import chatml, hide_markers, is_chatml, marker_pattern, split_at_markers
-from rag.llms.profile import LARGE, SMALL, Profile
+from rag.llms.profile import LARGE_HERE, SMALL, Profile
 from rag.text.sanitise import well_formed
 from rag.types import Message, Usage
+from rag.weights.repository import gguf_file, is_in_repository, known_size
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 CONTEXT_TOKENS = 6144
 LOGPROBS = 20
 LARGE_BYTES = 3_500_000_000
-"""A file of about six billion parameters in four bits: from here on a model is read as a service's."""
+"""A file of about six billion parameters in four bits: from here on a model reads more, and both languages."""
 _CONTEXT_STEP = 256  # llama.cpp rounds a context up to a multiple of this
 
 
 def profile_by_size(size: int) -> Profile:
     """What a model whose file has `size` bytes can read."""
-    return SMALL if size < LARGE_BYTES else LARGE
+    return SMALL if size < LARGE_BYTES else LARGE_HERE
 
 
 def _own_file(model: str | None) -> Path | None:
     """The file that `model` names, where it is one and no name of the catalogue."""
     path = Path(model).expanduser() if model else None
-    return path if path and (path.name.endswith(".gguf") or path.is_file()) else None
+    if path is None or path.is_file():
+        return path
+    return path if path.name.endswith(".gguf") and not is_in_repository(str(model)) else None
 
 
 class LocalLLM:
@@ -72,9 +75,11 @@ class LocalLLM:
 
     @classmethod
     def load(cls, model: str | None = None) -> LocalLLM:
-        """The catalogue's `model` (None: the default one), or the GGUF file of that path."""
+        """The catalogue's `model` (None: the default one), the GGUF file of that path, or of that repository."""
         if own := _own_file(model):
             return cls(own)
+        if model and is_in_repository(model):
+            return cls(gguf_file(model), name=model)
         from rag.weights.cache import catalogue, model_path
 
         name = model or DEFAULT_MODEL
@@ -87,6 +92,8 @@ class LocalLLM:
     @staticmethod
     def profile_named(model: str | None) -> Profile:
         """The profile of what `load` would load, without loading it."""
+        if model and is_in_repository(model):
+            return profile_by_size(known_size(model))
         own = _own_file(model)
         return profile_by_size(own.stat().st_size if own and own.is_file() else 0)
 
