@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +28,12 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--line", type=int, default=20_000_000, help="characters of a text in one line")
     parser.add_argument("--html", type=int, default=20_000, help="rows of a table in HTML")
+    parser.add_argument("--pages", type=int, default=500, help="pages of a PDF")
     options = parser.parse_args()
     first = 0.0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
-        for path in files(folder, options.rows, options.line, options.html):
+        for path in files(folder, options.rows, options.line, options.html, options.pages):
             peak, seconds, said = ingest(path, folder / f"index of {path.stem}", options.embedder)
             first = first or peak
             row = {
@@ -43,8 +45,8 @@ def main() -> None:
             print(json.dumps({**row, "said": said}), flush=True)
 
 
-def files(folder: Path, rows: list[int], line: int, html: int) -> Iterator[Path]:
-    """A CSV for each number of `rows`, a text in one line, a table in HTML; made one after the other."""
+def files(folder: Path, rows: list[int], line: int, html: int, pages: int) -> Iterator[Path]:
+    """A CSV for each number of `rows`, a text in one line, a table in HTML, a PDF; made one after the other."""
     noise = random.Random(1)
     words = [
         "".join(noise.choices("abcdefghijklmnopqrstuvwxyz", k=noise.randint(3, 9))) for _ in range(VOCABULARY)
@@ -70,6 +72,30 @@ def files(folder: Path, rows: list[int], line: int, html: int) -> Iterator[Path]
                 file.write(f"<tr><td>{n}</td><td>{' '.join(noise.choices(words, k=8))}</td></tr>")
             file.write("</table>")
         yield path
+    if pages:
+        path = folder / f"pages-{pages}.pdf"
+        path.write_bytes(pdf([[" ".join(noise.choices(words, k=10)) for _ in range(40)] for _ in range(pages)]))
+        yield path
+
+
+def pdf(pages: list[list[str]]) -> bytes:
+    """A PDF with one page for each list of lines."""
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"", b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"]
+    kids = []
+    for lines in pages:
+        shown = zlib.compress(f"BT /F1 9 Tf 14 TL 72 720 Td {' '.join(f'({x}) Tj T*' for x in lines)} ET".encode())
+        objects.append(b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(shown), shown))
+        page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F1 3 0 R>>>>/Contents %d 0 R>>"
+        objects.append(page % len(objects))
+        kids.append(b"%d 0 R" % len(objects))
+    objects[1] = b"<</Type/Pages/Count %d/Kids[%s]>>" % (len(kids), b" ".join(kids))
+    body, offsets = bytearray(b"%PDF-1.4\n"), []
+    for number, content in enumerate(objects, 1):
+        offsets.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    size, at = len(objects) + 1, len(body)
+    body += b"xref\n0 %d\n0000000000 65535 f \n" % size + b"".join(b"%010d 00000 n \n" % each for each in offsets)
+    return bytes(body + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, at))
 
 
 def ingest(path: Path, index: Path, embedder: str) -> tuple[float, float, str]:

@@ -150,7 +150,12 @@ def _where(source: str | None, kind: str | None, page: str | None) -> Where | No
     if page:
         first, _, last = page.partition("-")
         if not first.isdecimal() or (last and not last.isdecimal()):
-            raise click.BadParameter(f"{page!r} is no page or range of pages: use 3 or 3-5", param_hint="--page")
+            raise click.UsageError(
+                say(
+                    f"--page {page!r} is no page or range of pages: use 3 or 3-5",
+                    f"--page {page!r} 不是页码或页码范围：请写 3 或 3-5",
+                )
+            )
         pages = (int(first), int(last or first))
     return Where(source, kind, pages)
 

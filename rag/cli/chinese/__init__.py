@@ -1,4 +1,4 @@
-"""What errors, reports and usage say, in Chinese: `sentences.toml` has it.
+"""What errors, reports and usage say, in Chinese: the files beside this one have it.
 
 In: an English sentence of ours. Out: the same in Chinese, where it is known.
 """
@@ -12,17 +12,18 @@ from pathlib import Path
 
 __all__ = ["in_chinese", "table", "word_in_chinese"]
 
-_SENTENCES = ("reasons", "errors", "usage")
+_SENTENCES = ("reasons", "errors", "stores", "models", "services", "usage")
 _GAP = re.compile(r"\{(\w+)\}")
 
 
 def in_chinese(sentence: str) -> str | None:
-    """An English sentence of ours in Chinese, with the reason in its gap `why` too; None where it is not known."""
+    """An English sentence of ours in Chinese, its gaps `why…` too; None where it is not known."""
     for pattern, chinese in _patterns():
         if found := pattern.fullmatch(sentence):
             said = found.groupdict()
-            if why := in_chinese(said.get("why", "")):
-                said["why"] = why
+            for gap in said:
+                if gap.startswith("why"):
+                    said[gap] = in_chinese(said[gap]) or said[gap]
             return chinese.format(**said)
     return None
 
@@ -34,15 +35,16 @@ def word_in_chinese(word: str) -> str:
 
 @cache
 def table() -> dict[str, dict[str, str]]:
-    """The sentences, by part: English to Chinese."""
-    return tomllib.loads((Path(__file__).parent / "sentences.toml").read_text(encoding="utf-8"))
+    """The sentences, by the name of their file: English to Chinese."""
+    folder = Path(__file__).parent
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.toml")}
 
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """Each sentence's pattern; those with fewest gaps first, and of these the longest."""
+    """Each sentence's pattern; those that say most in words of their own first."""
     pairs = [pair for part in _SENTENCES for pair in table()[part].items()]
-    pairs.sort(key=lambda pair: (pair[0].count("{"), -len(pair[0])))
+    pairs.sort(key=lambda pair: -len(_GAP.sub("", pair[0])))
     return [(re.compile(_regex(english), re.DOTALL), chinese) for english, chinese in pairs]
 
 
