@@ -12,7 +12,7 @@ from rag.grounding.entailment import agrees
 from rag.grounding.support import find_support, without_yes_no
 from rag.grounding.topic import speaks_of_it
 from rag.retrieval.gather import Evidence
-from rag.retrieval.passages import Passage
+from rag.retrieval.passages import Passage, sentences_before
 from rag.text import content_terms, find_numbers, language, split_sentences, split_terms
 from rag.text.values import find_months
 
@@ -58,15 +58,9 @@ def _holds(claim: str, places: Sequence[Passage], question: str) -> bool:
     """Whether `places` say `claim`, in its months too: a question may name a month in which nothing happened."""
     said = "\n".join(place.text for place in places)
     above = "\n".join(places[0].chunk.heading)
-    before = "\n".join(_before(place) for place in places)
+    before = "\n".join(sentences_before(place, DATED_BY) for place in places)
     dated = find_months(_ACCORDING.sub("", claim)) <= find_months(f"{above}\n{before}\n{said}")
     return dated and agrees(claim, said, f"{above}\n{question}")
-
-
-def _before(place: Passage) -> str:
-    """The sentences before `place` in its chunk by which it may be dated."""
-    text = place.chunk.text[: place.start - place.chunk.start]
-    return " ".join(text[a:b] for a, b in split_sentences(text)[-DATED_BY:])
 
 
 def _joint(claim: str, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:

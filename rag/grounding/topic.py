@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.grounding._tuned import ASKED, ON_TOPIC
+from rag.grounding._tuned import ASKED, DATED_BY, ON_TOPIC
 from rag.grounding.support import YEAR, stems_of
 from rag.retrieval.gather import Evidence
-from rag.retrieval.passages import Passage
+from rag.retrieval.passages import Passage, sentences_before
 from rag.text import content_terms, embedding_text, rarity, script
+from rag.text.values import find_months
 from rag.types import Chunk
 
 _SEVERAL = re.compile(
@@ -17,6 +18,7 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"(\b[A-Z][A-Za-z]*|[\u4e00-\u9fff]{2})[ -]?(\d+(?:\.\d+)*)(?![\d.,]*\d)")
+_YEARS = re.compile(rf"(?<!\d){YEAR.pattern}(?!\d)")
 _LISTED = r"\d+\s*(?:[,、/&–-]|and|or|to|和|或|至)\s*"
 
 
@@ -57,16 +59,31 @@ def _of_another_number(question: str, chunk: Chunk) -> bool:
 
 
 def speaks_of_it(evidence: Evidence, places: Sequence[Passage]) -> bool:
-    """Whether `places` have ASKED of what is asked: of the topic's terms, those counting more that few hits have.
+    """Whether `places` have ASKED of the question's terms, those counting more that few hits have.
 
     Of the document that is named everything speaks, so its title does not count; elsewhere headings do. A place in
-    another script shares no terms with the question; of a single term it may say "she".
+    another script shares no terms with the question; of a single term it may say "she". What is said of other
+    months or years than the question names does not answer it.
     """
-    subject = evidence.asked.subject
-    skipped = 1 if subject is not None and subject.proper else 0
-    asked = stems_of(evidence.asked.topic)
-    if len(asked) < 2 or any(script(place.text) != evidence.question.script for place in places):
+    question, subject = evidence.question, evidence.asked.subject
+    said, headings = "\n".join(place.text for place in places), places[0].chunk.heading
+    if _of_another_time(question.text, said, "\n".join((*headings, sentences_before(places[0], DATED_BY)))):
+        return False
+    asked = stems_of(question.text)
+    if subject is not None and subject.proper:
+        asked -= stems_of(" ".join((subject.title, *subject.names)))
+        headings = headings[1:]
+    if len(asked) < 2 or any(script(place.text) != question.script for place in places):
         return True
     weights = rarity(asked, [asked & stems_of(embedding_text(hit.chunk)) for hit in evidence.hits])
-    held = stems_of("\n".join((*places[0].chunk.heading[skipped:], *(place.text for place in places))))
+    held = stems_of("\n".join((*headings, said)))
     return sum(weights[term] for term in asked & held) >= ASKED * sum(weights.values())
+
+
+def _of_another_time(question: str, said: str, above: str) -> bool:
+    """Whether `said` has months or years, and none of them, nor any `above` it, is the question's."""
+    for find in (find_months, lambda text: set(_YEARS.findall(text))):
+        asked, own = find(question), find(said)
+        if asked and own and not asked & (own | find(above)):
+            return True
+    return False

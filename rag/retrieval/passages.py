@@ -23,6 +23,12 @@ class Passage:
         return self.chunk.text[self.start - self.chunk.start : self.end - self.chunk.start]
 
 
+def sentences_before(passage: Passage, count: int) -> str:
+    """The `count` sentences before `passage` in its chunk."""
+    text = passage.chunk.text[: passage.start - passage.chunk.start]
+    return " ".join(text[a:b] for a, b in split_sentences(text)[-count:])
+
+
 def between_neighbours(passage: Passage, question: str) -> Passage:
     """`passage` with the sentences before and after it that tell something; of a table the row alone."""
     if is_row(passage.text):

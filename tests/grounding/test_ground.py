@@ -54,3 +54,18 @@ def test_a_true_sentence_beside_the_question_is_no_answer(hashed: HashedEmbedder
     claim = "Bread is sold at the gate on Fridays."
     assert places(claim, hashed, "When is bread sold?") == ["Bread is sold at the gate on Fridays."]
     assert places(claim, hashed, "How old was the weaver's daughter?") is None
+
+
+def test_what_happened_at_another_time_is_no_answer(hashed: HashedEmbedder) -> None:
+    text = "In May 2019 the mill paid 10 pounds to the town. In June it paid 30 pounds to the town."
+    passage = Passage(Chunk("mill.md", text, 0, len(text)), 0, len(text))
+
+    def said(claim: str, question: str) -> bool:
+        evidence = Evidence(Asked(read_question(question), question), (), (passage,))
+        return ground_claim(claim, evidence, [passage], hashed) is not None
+
+    assert said("10 pounds", "What did the mill pay to the town in May 2019?")
+    assert said("30 pounds", "What did the mill pay to the town in June 2019?")
+    assert not said("10 pounds", "What did the mill pay to the town in June?")
+    assert not said("10 pounds", "What did the mill pay to the town in 2020?")
+    assert said("10 pounds", "What did the mill pay to the town first?")
