@@ -11,7 +11,15 @@ from rag.retrieval.evidence import select_evidence
 from rag.retrieval.fusion import merge_rankings
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
-from rag.retrieval.scope import Subject, about_one, find_name, literal, named_documents, without_subjects
+from rag.retrieval.scope import (
+    Subject,
+    about_one,
+    find_name,
+    literal,
+    named_documents,
+    with_companions,
+    without_subjects,
+)
 from rag.retrieval.split import split_question
 from rag.types import Hit, Where
 
@@ -55,6 +63,7 @@ def ask_each(question: Question, search: Search, where: Where | None) -> list[As
     proper = [subject for subject in named if subject.proper]
     if len(proper) > 1:
         proper.sort(key=lambda subject: find_name(question.text, subject))
+        proper = with_companions(question.text, proper, (hit.chunk for hit in found))
         return [_of_one(question, subject, proper) for subject in proper]
     subject = next(iter(proper or named), None)
     parts = split_question(question.text)

@@ -17,7 +17,15 @@ from rag.retrieval._tuned import ANOTHER, NAMED, NAMES_MOST, RARE_AMONG_TITLES, 
 from rag.text import content_terms, normalise, split_terms, stem
 from rag.types import Chunk
 
-__all__ = ["Subject", "about_one", "find_name", "literal", "named_documents", "without_subjects"]
+__all__ = [
+    "Subject",
+    "about_one",
+    "find_name",
+    "literal",
+    "named_documents",
+    "with_companions",
+    "without_subjects",
+]
 
 _PARTS = re.compile(r"[_·|/:：,，、()（）《》“”\"]+|\s[-–—]\s")
 
@@ -114,7 +122,7 @@ def _terms(text: str) -> set[str]:
 
 def about_one(question: str, one: Subject, others: Sequence[Subject]) -> str:
     """`question` as it would be asked of `one` alone, the names of `others` and what joined them left out."""
-    text = question
+    text = _EACH.sub("", question)
     for other in others:
         for name in (other.title, *other.names):
             if normalise(name) not in normalise(one.title):
@@ -122,6 +130,61 @@ def about_one(question: str, one: Subject, others: Sequence[Subject]) -> str:
     return text
 
 
+_AND = re.compile(r"\s*(?:(?<![a-z])(?:and|or)(?![a-z])|和|与|跟|及|以及|、)\s*")
+
+
+def with_companions(question: str, subjects: Sequence[Subject], chunks: Iterable[Chunk]) -> list[Subject]:
+    """Two `subjects`, each with the name that the question gives beside its own, where documents tell whose it is.
+
+    Of "the judgments of courts A and B, X and Y" X is in the documents of A alone, Y in those of B.
+    """
+    if len(subjects) != 2:
+        return list(subjects)
+    texts = [""] * 2
+    for chunk in chunks:
+        for i, subject in enumerate(subjects):
+            if chunk.source in subject.sources:
+                texts[i] += f"{chunk.text}\n"
+    rest = question
+    for name in sorted((name for subject in subjects for name in subject.names), key=len, reverse=True):
+        rest = re.sub(_spelled(name), "|", rest)
+    for joined in _AND.finditer(rest):
+        left, right = _ending(rest[: joined.start()]), _beginning(rest[joined.end() :])
+        for one, other in ((left, right), (right, left)):
+            names = _known(one, texts[0], texts[1]), _known(other, texts[1], texts[0])
+            if all(names):
+                return [
+                    Subject(subject.title, subject.sources, (*subject.names, name), subject.proper)
+                    for subject, name in zip(subjects, names, strict=True)
+                ]
+    return list(subjects)
+
+
+def _ending(text: str) -> list[str]:
+    """What a name at the end of `text` may be, the longest first: words with capitals, or Chinese characters."""
+    if latin := re.search(r"(?:\b[A-Z][\w.'-]*\s+)*\b[A-Z][\w.'-]*$", text):
+        words = latin[0].split()
+        return [" ".join(words[i:]) for i in range(len(words))]
+    run = re.search(r"[\u4e00-\u9fff]{2,6}$", text)
+    return [run[0][i:] for i in range(len(run[0]) - 1)] if run else []
+
+
+def _beginning(text: str) -> list[str]:
+    """What a name at the beginning of `text` may be, the longest first."""
+    if latin := re.match(r"(?:[A-Z][\w.'-]*\s+)*[A-Z][\w.'-]*", text):
+        words = latin[0].rstrip(".").split()
+        return [" ".join(words[: i + 1]) for i in reversed(range(len(words)))]
+    run = re.match(r"[\u4e00-\u9fff]{2,6}", text)
+    every = [run[0][: i + 1] for i in reversed(range(1, len(run[0])))] if run else []
+    return [name for name in every if not name.endswith("的")]
+
+
+def _known(names: Sequence[str], here: str, there: str) -> str:
+    """The first of `names` that stands in `here` and not in `there`; "" of none."""
+    return next((name for name in names if name in here and name not in there), "")
+
+
+_EACH = re.compile(r"分别|,?\s*\brespectively\b", re.IGNORECASE)
 _JOIN = r"(?:\s*[,，、])?\s*(?:(?<![a-z])(?:and|or|with|versus|vs\.?)(?![a-z])|和|与|跟|及|以及|、)\s*(?:the\s+)?"
 _DATED = r"(?:\s+(?:in|on|of|from|during)\s+(?:[A-Z][a-z]+\s+)?(?:19|20)\d\d)?"
 _YEAR = r"(?:(?:19|20)\d\d\s?年?的?\s*)?"

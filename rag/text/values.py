@@ -75,11 +75,13 @@ def find_values(text: str) -> list[Value]:
 
 def find_months(text: str) -> set[int]:
     """The months, 1 to 12, that `text` names. The word "may" is one only where it is written as a month is."""
-    dates = (match for match in _DATE.finditer(normalise(text)))
-    found = {month for match in dates if (month := _month_of(match))}
+    plain = normalise(text)
+    found = {month for match in _DATE.finditer(plain) if (month := _month_of(match))}
+    found |= {month for digits in _MONTH_ZH.findall(plain) if 1 <= (month := int(digits)) <= 12}
     return found - {5} if found and not _MAY.search(text) else found
 
 
+_MONTH_ZH = re.compile(r"(?<!\d)(\d{1,2})\s*月(?![内后])")
 _MAY = re.compile(r"\bMay\b|5\s*月|[-/.]0?5[-/.]|五月")
 
 
