@@ -17,6 +17,7 @@ from ingest.loaders.layout.compose import compose
 from ingest.loaders.layout.order import lines_of
 from ingest.loaders.layout.words import Word
 from rag.errors import LoadError, Skip
+from rag.text.place import encode
 from rag.types import Page
 
 logger = logging.getLogger(__name__)
@@ -77,10 +78,10 @@ def page_of(picture: Any, number: int, scale: float) -> Page | None:
     lines = lines_of([word for row in kept for word in _placed(row.box * scale, row.text)], width)
     for line in lines:
         line.page = number
-    text, _, place = compose(lines)
+    text, _, words = compose(lines)
     sure = sum(row.sure for row in kept) / len(kept)
     logger.info("page %d read by OCR: confidence %.2f, %d lines left out", number, sure, len(rows) - len(kept))
-    return Page(text, number, place="" if turns else place, ocr=sure) if text.strip() else None
+    return Page(text, number, place="" if turns else encode(words), ocr=sure) if text.strip() else None
 
 
 @dataclass(frozen=True, slots=True)

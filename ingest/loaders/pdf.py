@@ -19,6 +19,7 @@ from ingest.loaders.layout.wrapping import ENDS, between
 from ingest.loaders.ocr import NEEDED, can_ocr, read_drawn
 from ingest.loaders.pdfium import Sheet, has_picture, is_garbage, read_sheet
 from rag.errors import LoadError, Skip
+from rag.text.place import encode
 from rag.types import Heading, Page
 
 logger = logging.getLogger(__name__)
@@ -259,11 +260,13 @@ def _page(
     for line in kept:
         line.level = _level(line, usual)
     flip = page.sheet.width if page.sheet.vertical else 0.0
-    text, headings, place = compose([*carried, *kept], flip)
+    text, headings, words = compose([*carried, *kept], flip)
     if page.sheet.flat:
-        text = page.sheet.flat.strip()
-    if page.sheet.notes:
-        text = "\n\n".join(filter(None, [text, *page.sheet.notes]))
+        text, words = page.sheet.flat, page.sheet.placed
+    for note, corners in page.sheet.notes:
+        text += "\n\n" if text else ""
+        words.append((len(text), len(text) + len(note), page.sheet.number, *corners))
+        text += note
     if not text:
         return None
     label = page.label.strip()
@@ -271,7 +274,7 @@ def _page(
     held = tuple(Heading(0, h.level, h.title) for h in path) if not headings or headings[0].offset > 0 else ()
     for heading in headings:
         path = (*(h for h in path if h.level < heading.level), heading)
-    return Page(text, page.sheet.number, (*held, *headings), named, place=place), path
+    return Page(text, page.sheet.number, (*held, *headings), named, place=encode(words)), path
 
 
 def _level(line: Line, usual: float) -> int:

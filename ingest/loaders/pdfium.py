@@ -17,7 +17,7 @@ import numpy as np
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from ingest.loaders.layout.words import Word
+from ingest.loaders.layout.words import Corners, Placed, Word
 from ingest.loaders.raised import raised
 
 MOST_CHARS = 2_000_000
@@ -37,14 +37,16 @@ _CHECKED, _UNCHECKED = "☒", "☐"
 
 @dataclass(slots=True)
 class Sheet:
-    """A page as it was read. `flat` is its text where no place can be told (Arabic, Hebrew)."""
+    """A page as it was read. `flat` is its text as PDFium orders it where it runs from right to left, `placed` the
+    boxes of its words; `notes` are what reviewers wrote, with the box that each belongs to."""
 
     number: int
     width: float
     height: float
     words: list[Word] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, Corners]] = field(default_factory=list)
     flat: str = ""
+    placed: list[Placed] = field(default_factory=list)
     vertical: bool = False
     unmapped: float = 0.0
 
@@ -82,11 +84,25 @@ def _letters(text: pdfium.PdfTextPage, sheet: Sheet, box: tuple[float, ...], tur
     letters = text.get_text_range(0, count, errors="replace")
     if len(letters) != count:  # PDFium leaves some out of the whole text
         letters = "".join(_letter(raw.FPDFText_GetUnicode(text.raw, i)) for i in range(count))
-    if len(_RIGHT_TO_LEFT.findall(letters)) > count // 4:
-        sheet.flat = text.get_text_range(errors="replace").replace("\r\n", "\n")
-        return
     table = np.frombuffer(rects, np.float32).reshape(count, 4)  # left, top, right, bottom
-    sheet.words = _words(letters, _shown(table, box, turn), sheet)
+    shown = _shown(table, box, turn)
+    if len(_RIGHT_TO_LEFT.findall(letters)) > count // 4:
+        in_order(letters, shown, sheet)
+    else:
+        sheet.words = _words(letters, shown, sheet)
+
+
+def in_order(letters: str, boxes: Any, sheet: Sheet) -> None:
+    """The letters as they come, for text from right to left, with a box for each word."""
+    for match in re.finditer(r"\r?\n|[^\S\r\n]+|\S+", letters.replace("\0", " ")):
+        if match[0].strip():
+            x0, y0, x1, y1 = boxes[match.start() : match.end()].T
+            place = (float(x0.min()), float(y0.min()), float(x1.max()), float(y1.max()))
+            sheet.placed.append((len(sheet.flat), len(sheet.flat) + len(match[0]), sheet.number, *place))
+            sheet.flat += match[0]
+        elif sheet.flat:
+            sheet.flat += "\n" if "\n" in match[0] else " "
+    sheet.flat = sheet.flat.rstrip()
 
 
 @cache
@@ -190,17 +206,19 @@ def _annotations(
                 continue
             if kind == raw.FPDF_ANNOT_WIDGET and form:
                 text = _value(form.raw, annotation)
-            elif kind == raw.FPDF_ANNOT_FREETEXT:
+            elif kind == raw.FPDF_ANNOT_FREETEXT or kind in _NOTES:
                 text = _string(raw.FPDFAnnot_GetStringValue, annotation, b"Contents")
-            elif kind in _NOTES:
-                if note := " ".join(_string(raw.FPDFAnnot_GetStringValue, annotation, b"Contents").split()):
-                    sheet.notes.append(note)
-                continue
             else:
                 continue
             rect = raw.FS_RECTF()
-            if text.strip() and raw.FPDFAnnot_GetRect(annotation, ctypes.byref(rect)):
-                sheet.words += _laid(text, rect, box, turn)
+            if not text.strip() or not raw.FPDFAnnot_GetRect(annotation, ctypes.byref(rect)):
+                continue
+            table = np.array([[rect.left, rect.top, rect.right, rect.bottom]])
+            x0, y0, x1, y1 = _shown(table, box, turn)[0].tolist()
+            if kind in _NOTES:
+                sheet.notes.append((" ".join(text.split()), (x0, y0, x1, y1)))
+            else:
+                sheet.words += _laid(text, (x0, y0, x1, y1))
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
 
@@ -225,10 +243,9 @@ def _string(function: Any, *arguments: Any) -> str:
     return bytes(buffer)[: size - 2].decode("utf-16-le", "replace")
 
 
-def _laid(text: str, rect: Any, box: tuple[float, ...], turn: int) -> Iterator[Word]:
+def _laid(text: str, field: Corners) -> Iterator[Word]:
     """Words of a value, laid into its field line by line: where exactly the viewer draws them is not told."""
-    table = np.array([[rect.left, rect.top, rect.right, rect.bottom]])
-    x0, y0, x1, y1 = _shown(table, box, turn)[0].tolist()
+    x0, y0, x1, y1 = field
     lines = [line.split() for line in text.replace("\r", "\n").split("\n") if line.strip()]
     height = min((y1 - y0) / len(lines), 14.0)
     for i, line in enumerate(lines):

@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 
 import docx
+import numpy as np
 import pypdf
+import pypdf.annotations
 import pytest
 from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml.ns import qn
@@ -15,8 +17,10 @@ from docx.oxml.parser import OxmlElement
 from helpers.samples import pdf, pdf_of
 
 from ingest.loaders import LoadOptions, file_type, load
+from ingest.loaders.pdfium import Sheet, in_order
 from rag.errors import LoadError, Skip
-from rag.types import Page
+from rag.text.place import boxes, encode
+from rag.types import Box, Page
 
 
 def pages(folder: Path, name: str, data: bytes | str, options: LoadOptions | None = None) -> list[Page]:
@@ -190,6 +194,26 @@ def test_pdf_text_below_a_table_closes_none_of_its_columns() -> None:
     manual = Path(__file__).parents[2] / "data" / "docs" / "manuals" / "燕鸥2使用说明书.pdf"
     text = "\n".join(page.text for page in load(manual))
     assert "\nE03 | 蒸汽锅炉超过 146 ℃ | 关机，拔下插头，冷却 40 分钟后再开\n" in text
+
+
+def test_pdf_remarks_of_reviewers_have_the_place_of_their_mark(tmp_path: Path) -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf(["The fee is 12 euros."])))
+    writer.add_annotation(0, pypdf.annotations.Text(text="Ask Ada first.", rect=(50, 592, 70, 612)))
+    writer.write(tmp_path / "a.pdf")
+    (page,) = load(tmp_path / "a.pdf")
+    assert page.text == "The fee is 12 euros.\n\nAsk Ada first."
+    (box,) = boxes(page.place, page.text.index("Ask"), len(page.text))
+    assert (box.page, box.x0, box.y0, box.x1) == (1, 50.0, 180.0, 70.0)
+
+
+def test_pdf_text_from_right_to_left_has_a_box_for_each_word() -> None:
+    sheet = Sheet(3, 600.0, 800.0)
+    letters = "\r\nשלום עולם\r\nאב"
+    corners = np.array([[500.0 - 5 * i, 10.0, 505.0 - 5 * i, 20.0] for i in range(len(letters))])
+    in_order(letters, corners, sheet)
+    assert sheet.flat == "שלום עולם\nאב"
+    assert boxes(encode(sheet.placed), 0, 4) == (Box(3, 475.0, 10.0, 495.0, 20.0),)
+    assert boxes(encode(sheet.placed), 5, 9) == (Box(3, 450.0, 10.0, 470.0, 20.0),)
 
 
 def test_pdf_without_text(tmp_path: Path) -> None:

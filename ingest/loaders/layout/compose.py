@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.loaders.layout.words import Line, Piece
+from ingest.loaders.layout.words import Line, Piece, Placed
 from ingest.loaders.layout.wrapping import between
-from rag.text.place import encode
 from rag.types import Heading
 
-Placed = tuple[int, int, int, float, float, float, float]
 
-
-def compose(lines: Sequence[Line], flip: float = 0.0) -> tuple[str, tuple[Heading, ...], str]:
-    """Text, headings and place of these lines. `flip` is the width of a page whose lines run downwards, else 0."""
+def compose(lines: Sequence[Line], flip: float = 0.0) -> tuple[str, tuple[Heading, ...], list[Placed]]:
+    """Text, headings and words' places of these lines. `flip` is the width of a page that runs down, else 0."""
     out = _Composer(flip)
     for i, line in enumerate(lines):
         out.add(line, lines[i - 1] if i else None)
-    headings = out.headings
-    return "".join(out.parts).rstrip("\n"), tuple(headings), encode(out.words)
+    return "".join(out.parts).rstrip("\n"), tuple(out.headings), out.words
 
 
 class _Composer:

@@ -11,6 +11,10 @@ WORD = 0.4
 may be as narrow."""
 
 Span = tuple[float, float]
+Corners = tuple[float, float, float, float]
+"""x0, y0, x1, y1."""
+Placed = tuple[int, int, int, float, float, float, float]
+"""Where a word stands in a page's text (start, end) and on which page with which corners."""
 
 
 @dataclass(slots=True)
