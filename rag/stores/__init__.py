@@ -164,19 +164,19 @@ def open_store(url: str) -> Store:  # noqa: PLR0911
 
             return ElasticsearchStore(url)
         case "qdrant" if rest:
-            from rag.stores.qdrant import QdrantStore
+            from rag.stores.qdrant.store import QdrantStore
 
             return QdrantStore(url)
         case "redis" | "rediss" if rest:
-            from rag.stores.redis import RedisStore
+            from rag.stores.redis.store import RedisStore
 
             return RedisStore(url)
         case "milvus" if rest:
-            from rag.stores.milvus import MilvusStore
+            from rag.stores.milvus.store import MilvusStore
 
             return MilvusStore(url)
         case "infinity" if rest:
-            from rag.stores.infinity import InfinityStore
+            from rag.stores.infinity.store import InfinityStore
 
             return InfinityStore(url)
         case "pinecone" if rest:

@@ -1,7 +1,7 @@
 """An index in Infinity, which runs inside this process on a folder: a table of chunks and one of records.
 
 `chunks` has a row for each chunk with a dense and a sparse vector, the latter of term hashes and saturated
-counts as in `rag.stores.milvus`. Search compares all vectors, so it is exact. Infinity has no primary key,
+counts as in `rag.stores.milvus.store`. Search compares all vectors, so it is exact. Infinity has no primary key,
 and several processes can damage one folder: so rows are written once, the state is updated in place, and a
 lock lets only one process in. A process can have one folder open.
 """
