@@ -123,14 +123,15 @@ def recall(work: Path, n: int) -> dict[str, float]:
     """recall@10 of the dense search against all cosines, of the stored vectors."""
     from rag.embedders import load_embedder
     from rag.stores.faiss.exact_index import unpack
-    from rag.stores.faiss.store import FaissStore, _vectors
+    from rag.stores.faiss.rows import read_vectors
+    from rag.stores.faiss.store import FaissStore
 
     questions = json.loads((work / "pieces.json").read_text(encoding="utf-8"))[1][-300:]
     asked = load_embedder("bilingual").embed_queries(questions)
     store = FaissStore(_folder(work, n))
     ids, scores = np.empty((len(asked), 0), np.int64), np.empty((len(asked), 0), np.float32)
     with store._readers.transaction() as db:
-        for some, data in _vectors(db, 0):
+        for some, data in read_vectors(db, 0):
             scores = np.hstack([scores, asked @ unpack(data, asked.shape[1]).T])
             ids = np.hstack([ids, np.broadcast_to(some, (len(asked), len(some)))])
             if scores.shape[1] > 5000:

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from ingest.loaders import LoadOptions, load, one_line
+from ingest.loaders import LoadOptions, load
 from ingest.parts import in_parts
-from rag.errors import LoadError, Skip
+from rag.errors import LoadError, Skip, one_line
 from rag.types import Page
 
 HEAD = struct.Struct(">Q")
@@ -82,7 +82,7 @@ def _answer(out: IO[bytes], path: Path, options: LoadOptions) -> None:
     except Skip as reason:
         send(out, {"kind": "skip", "text": str(reason)})
     except LoadError as error:
-        send(out, {"kind": "error", "text": one_line(error)})
+        send(out, {"kind": "error", "text": one_line(error, 200)})
     except MemoryError:
         send(out, {"kind": "memory"})
 

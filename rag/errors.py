@@ -26,6 +26,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def one_line(error: object, most: int = 300) -> str:
+    """What an exception, or a server, says: on one line and at most so many characters."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 class RagError(Exception):
     """Anything that ragstone reports to its user in one line."""
 

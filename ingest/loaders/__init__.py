@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rag.errors import LoadError, Skip
+from rag.errors import LoadError, Skip, one_line
 from rag.types import Heading, Page
 
 __all__ = ["LoadOptions", "file_type", "load"]
@@ -126,12 +126,7 @@ def load(path: Path, options: LoadOptions | None = None, inside: Inside | None =
         raise
     except Exception as error:
         # A broken file can make a parser raise anything at all.
-        raise LoadError(f"not a readable {kind} file: {one_line(error)}") from error
-
-
-def one_line(error: BaseException) -> str:
-    """What an exception says, in one short line."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+        raise LoadError(f"not a readable {kind} file: {one_line(error, 200)}") from error
 
 
 def _read(kind: str, path: Path, options: LoadOptions, inside: Inside) -> Iterable[Page]:  # noqa: PLR0911, PLR0912

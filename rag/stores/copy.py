@@ -9,6 +9,7 @@ import numpy as np
 
 from rag.errors import IndexMissing, StoreError
 from rag.stores import CanDump, Store
+from rag.stores._tuned import FOUND, NEAR_SCORES
 from rag.text import TERMS, chunk_terms, embedding_text
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors
 
@@ -18,8 +19,6 @@ BATCH = 1000
 """Chunks written in one commit."""
 
 _SEEN = 10  # hits of a search to compare
-_NEAR = 0.002  # allowed difference between two scores of one chunk: a store may keep float16
-_FOUND = 0.9  # mean share of the source's nearest chunks that an approximate search of the target must find
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def _compare(
             _finds_itself(target, chunks[middle], anew) if anew else _share(source, target, vectors[middle])
         )
     mean = float(np.mean(shares)) if shares else 1.0
-    if mean < _FOUND:
+    if mean < FOUND:
         raise StoreError(
             f"{target.url} finds {mean:.0%} of the nearest chunks that {source.url} finds, "
             f"in {len(names)} searches: do not use the copy"
@@ -169,14 +168,14 @@ def _finds_itself(target: Store, chunk: Chunk, anew: Anew) -> float:
     """1 where `target` has `chunk` among the nearest to its own vector, or others as near."""
     hits = target.dense(anew.of([chunk])[0], _SEEN)
     found = (chunk.source, chunk.position) in _places(target, hits)
-    return float(found or (len(hits) == _SEEN and hits[-1].score >= 1 - _NEAR))
+    return float(found or (len(hits) == _SEEN and hits[-1].score >= 1 - NEAR_SCORES))
 
 
 def _check_lexical(source: Store, target: Store, chunk: Chunk) -> None:
     terms = chunk_terms(chunk)
     before, after = (store.lexical(terms, _SEEN) for store in (source, target))
     same = len(before) == len(after) and all(
-        abs(a.score - b.score) <= _NEAR for a, b in zip(before, after, strict=True)
+        abs(a.score - b.score) <= NEAR_SCORES for a, b in zip(before, after, strict=True)
     )
     if not same or (before and _places(target, after).keys().isdisjoint(_places(source, before))):
         raise StoreError(
@@ -190,7 +189,7 @@ def _share(source: Store, target: Store, query: Vector) -> float:
     hits = target.dense(query, _SEEN)
     after = _places(target, hits)
     lowest = min((hit.score for hit in hits), default=-1.0)
-    found = sum(place in after or score <= lowest + _NEAR for place, score in before.items())
+    found = sum(place in after or score <= lowest + NEAR_SCORES for place, score in before.items())
     return found / len(before) if before else 1.0
 
 

@@ -20,7 +20,7 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
-from rag.errors import StoreError
+from rag.errors import StoreError, one_line
 from rag.stores.engine.protocol import Counts, EngineFilter, Row, ScoredNumbers, pack, unpack
 from rag.stores.engine.ranges import holds
 from rag.stores.engine.store import EngineStore
@@ -247,7 +247,7 @@ class LangChain:
         except NotImplementedError as error:
             raise StoreError(f"{self._name} cannot do what an index needs ({error})") from error
         except Exception as error:
-            said = " ".join(str(error).split())[:300] or type(error).__name__
+            said = one_line(error)
             if getattr(error, "status", getattr(error, "status_code", 0)) in (401, 403):
                 raise StoreError(f"{self._name} refuses the key: set it to one that may write") from error
             raise StoreError(f"{self._name} failed ({said}): run the command again") from error

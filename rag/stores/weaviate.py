@@ -19,7 +19,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from rag.errors import ConfigError, MissingExtra, StoreError
+from rag.errors import ConfigError, MissingExtra, StoreError, one_line
 from rag.stores.common.address import Address, parse
 from rag.stores.engine.store import EngineStore
 from rag.stores.langchain import GivenVectors, LangChain, LangChainStore
@@ -196,7 +196,7 @@ def _connection_failure(error: BaseException) -> str:
         return f"is too old ({' '.join(str(error).split())})"
     for _ in range(5):  # bounded: an exception of gRPC may be its own cause
         error = error.__cause__ or error
-    said = " ".join(str(error).split())[:300]
+    said = one_line(error)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return f"has a certificate that is not trusted ({said}): give it one that this machine trusts"
     return f"cannot be reached ({said}): start it, or look at the address given with --index"

@@ -142,7 +142,7 @@ class RemoteContract(StoreContract):
         embedded.close()
 
     def test_the_graph_finds_what_exact_search_finds(self, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rag.stores.engine.store.EXACT_UP_TO", 99)
+        monkeypatch.setattr("rag.stores.engine.store.EXACT_IN_ENGINE", 99)
         rng = np.random.default_rng(3)
         vectors = unit(*rng.standard_normal((600, 896)))
         store = opened()

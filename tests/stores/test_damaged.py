@@ -151,7 +151,7 @@ def test_repair_keeps_what_is_whole_and_ingest_reads_the_rest(whole: Path, notes
 
 
 def test_codes_are_checked_too(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.stores.faiss.binary_index.FROM", 1)
+    monkeypatch.setattr("rag.stores.faiss.store.CODES_FROM", 1)
     right = hits(whole)
     assert hits(whole) == right
     with closing(sqlite3.connect(whole / FILE)) as db:

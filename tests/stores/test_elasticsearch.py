@@ -62,7 +62,7 @@ class TestElasticsearchStore(StoreContract, RemoteContract):
 
     @pytest.fixture
     def small_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rag.stores.elasticsearch.store.EXACT", 99)
+        monkeypatch.setattr("rag.stores.elasticsearch.store.EXACT_IN_DATABASE", 99)
 
     def test_nothing_of_a_write_without_commit_stays_but_the_lock(
         self, opened: Open, client: Elasticsearch

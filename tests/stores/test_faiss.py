@@ -527,8 +527,8 @@ def clustered(rng: np.random.Generator, n: int) -> np.ndarray:
 
 def test_codes_find_what_exact_search_finds_after_churn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """recall@10 is at least .95 when new, after 30 % was replaced and some removed, and in a new process' eyes."""
-    monkeypatch.setattr("rag.stores.faiss.binary_index.FROM", 1000)
-    monkeypatch.setattr("rag.stores.faiss.binary_index._SHARE", 2000)  # more than one thread
+    monkeypatch.setattr("rag.stores.faiss.store.CODES_FROM", 1000)
+    monkeypatch.setattr("rag.stores.faiss.binary_index.CODES_A_THREAD", 2000)  # more than one thread
     rng = np.random.default_rng(23)
     store, vectors = FaissStore(tmp_path), clustered(rng, 9000)
     by_source = {f"{i}.md": vectors[30 * i : 30 * i + 30] for i in range(300)}
@@ -596,8 +596,8 @@ def test_a_rotation_keeps_angles_and_codes_are_its_signs() -> None:
 
 def test_merged_segments_are_the_same_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many small commits, so that segments are merged tier upon tier, with documents replaced in between."""
-    monkeypatch.setattr("rag.stores.faiss.postings._TIER", 40)
-    monkeypatch.setattr("rag.stores.faiss.postings._FAN", 3)
+    monkeypatch.setattr("rag.stores.faiss.postings.TIER", 40)
+    monkeypatch.setattr("rag.stores.faiss.postings.FAN", 3)
     monkeypatch.setattr("rag.stores.faiss.postings._MOST_HELD", 200)
     chance = random.Random(4)
     words = [f"w{int(chance.paretovariate(0.6)) % 300}" for _ in range(2000)] + ["组件", "数据"] * 40
@@ -634,7 +634,7 @@ def test_the_best_are_found_though_common_terms_are_not_read_whole(
     questions = [[*chance.sample(words, 5), "w1", "w2", "w3"] for _ in range(60)]
     where = Where(source="1*")
     whole = [(store.lexical(q, 10), store.lexical(q, 10, where)) for q in questions]
-    monkeypatch.setattr("rag.stores.faiss.bm25_index._NARROWED_FROM", 0)
+    monkeypatch.setattr("rag.stores.faiss.bm25_index.NARROWED_FROM", 0)
     narrowed = []
     original = _Scoring.add_to_found
     monkeypatch.setattr(_Scoring, "add_to_found", lambda *args: (narrowed.append(1), original(*args)))

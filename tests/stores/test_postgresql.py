@@ -40,7 +40,7 @@ class TestPostgresStore(StoreContract, RemoteContract):
     @pytest.fixture
     def small_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in ("rag.stores.postgresql.store", "rag.stores.postgresql.writer"):
-            monkeypatch.setattr(f"{module}.EXACT", 99)
+            monkeypatch.setattr(f"{module}.EXACT_IN_DATABASE", 99)
 
 
 def test_a_table_of_another_program_is_left_alone(url: str) -> None:

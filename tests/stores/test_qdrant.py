@@ -71,7 +71,7 @@ def test_nobody_there() -> None:
 
 
 def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.stores.qdrant.store._OLDEST", (1, 99))
+    monkeypatch.setattr("rag.stores.qdrant.connection._OLDEST", (1, 99))
     store = open_store(url)
     for act in (store.manifest, store.documents, store.write(MANIFEST).__enter__):
         with pytest.raises(StoreError, match=r"^the Qdrant at \S+ is 1\.16\.3: 1\.99 or newer is needed$"):

@@ -104,7 +104,7 @@ def test_the_name_of_anothers_index(url: str, server: servers.Server) -> None:
 
 
 def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.stores.redis.store._OLDEST", (2, 99))
+    monkeypatch.setattr("rag.stores.redis.connection._OLDEST", (2, 99))
     store = open_store(url)
     said = r"^the Redis at \S+ has RediSearch 2\.10\.\d+: 2\.99 or newer is needed$"
     for act in (store.manifest, store.documents, store.write(MANIFEST).__enter__):

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 VERSION = 1  # of the mappings and of the state
-EXACT = 20_000
-"""The number of chunks up to which all vectors are compared; above it, HNSW is used."""
-
 MOST = 10_000  # hits of one search: Elasticsearch's index.max_result_window
 _OLDEST, _NEWEST = (8, 11), (9, 0)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,180}")

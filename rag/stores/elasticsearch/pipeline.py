@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.errors import StoreError
+from rag.errors import StoreError, one_line
 from rag.stores.elasticsearch.client import Address
 from rag.types import Vectors
 
@@ -58,7 +58,7 @@ def _check_named(at: Address) -> None:
 
 def _vector(at: Address, answer: Any) -> Sequence[float]:
     if "error" in answer:
-        said = " ".join(str(answer["error"].get("reason", answer["error"])).split())[:200]
+        said = one_line(answer["error"].get("reason", answer["error"]), 200)
         raise StoreError(f"the ingest pipeline {at.pipeline} at {at.server} failed ({said}): mend it there")
     made = answer.get("doc", {}).get("_source", {}).get("vector")
     if not isinstance(made, list) or not made:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from rag.errors import StoreError
+from rag.stores._tuned import EF_ELASTICSEARCH
 from rag.stores.common.glob import regex
 from rag.stores.common.manifest import from_json
 from rag.stores.elasticsearch.client import MOST, Address, State, committed, translate_errors
@@ -78,7 +79,12 @@ def ranked_by_cosine(
 def ranked_by_hnsw(
     client: Elasticsearch, state: State, query: list[float], n: int, through: list[dict[str, Any]]
 ) -> list[Scored]:
-    knn = {"field": "vector", "query_vector": query, "k": n, "num_candidates": min(max(2 * n, 400), MOST)}
+    knn = {
+        "field": "vector",
+        "query_vector": query,
+        "k": n,
+        "num_candidates": min(max(2 * n, EF_ELASTICSEARCH), MOST),
+    }
     hits = client.search(
         index=state.index, size=n, knn={**knn, "filter": through},
         source=False, docvalue_fields=[{"field": "id"}], track_total_hits=False,

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import IndexMissing, StoreError
+from rag.stores._tuned import EXACT_IN_DATABASE
 from rag.stores.common.bm25 import distinct, rarities, saturation, weights
 from rag.stores.common.checks import check_query
 from rag.stores.common.manifest import from_json
-from rag.stores.elasticsearch.client import EXACT, MOST, VERSION, State, connect, parse, translate_errors
+from rag.stores.elasticsearch.client import MOST, VERSION, State, connect, parse, translate_errors
 from rag.stores.elasticsearch.pipeline import definition, simulate
 from rag.stores.elasticsearch.queries import (
     filters_for,
@@ -71,14 +72,14 @@ class ElasticsearchStore:
     def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError.
 
-        Exact in an index of up to EXACT chunks; by HNSW in a larger one.
+        Exact in an index of up to EXACT_IN_DATABASE chunks; by HNSW in a larger one.
         """
 
         def search(client: Elasticsearch, state: State) -> list[Scored]:
             check_query(query, from_json(state.manifest), self.url)
             if n < 1:
                 return []
-            near = ranked_by_cosine if state.chunks <= EXACT else ranked_by_hnsw
+            near = ranked_by_cosine if state.chunks <= EXACT_IN_DATABASE else ranked_by_hnsw
             return near(client, state, query.tolist(), min(n, MOST), filters_for(state, where))
 
         found = self._read(search)
@@ -184,7 +185,7 @@ class ElasticsearchStore:
                 "documents": client.count(index=state.index, query=query)["count"],
                 "chunks": state.chunks,
                 "bytes": total["store"]["size_in_bytes"],
-                "vectors": "exact, float32" if state.chunks <= EXACT else "HNSW",
+                "vectors": "exact, float32" if state.chunks <= EXACT_IN_DATABASE else "HNSW",
                 "generation": state.generation,
                 "format": VERSION,
             }

@@ -40,3 +40,8 @@ def chunk_from(fields: list[Any]) -> Chunk:
     """The chunk of a list made by `chunk_fields`; lists of older versions end before `place`."""
     source, text, start, end, position, page, heading, *place = fields
     return Chunk(source, text, start, end, position, page, tuple(heading), *place)
+
+
+def hexadecimal(text: str) -> str:
+    """`text` in hexadecimal digits, which have no meaning in any query language."""
+    return f"x{text.encode('utf-8', 'surrogatepass').hex()}"

@@ -19,6 +19,7 @@ import numpy as np
 
 from rag.errors import IndexMissing, StoreError
 from rag.stores import Writer
+from rag.stores._tuned import EXACT_IN_ENGINE, MORE, SPARE
 from rag.stores.common import bm25
 from rag.stores.common.checks import check_query
 from rag.stores.engine.frequencies import Segment, term_hash
@@ -28,12 +29,9 @@ from rag.stores.engine.records import read_segment, visible_documents
 from rag.stores.engine.state import FORMAT, State, from_text
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
-EXACT_UP_TO = 10_000  # chunks; in larger indexes the engine's graph is searched
 _MOST_RANGES = 500  # in one search; more are merged, and what should not be found is filtered out afterwards
 _MOST_CANDIDATES = 4096
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds before an exact search that found too little is repeated
-_SPARE = 32  # extra candidates, since exact scores change their order
-_MORE = 400  # the same, beyond four times the hits wanted, for engines with less exact scores
 
 
 class EngineStore:
@@ -66,7 +64,7 @@ class EngineStore:
         """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError."""
         state = self._state()
         check_query(query, state.manifest, self._url)
-        exact = state.chunks <= EXACT_UP_TO
+        exact = state.chunks <= EXACT_IN_ENGINE
         least = self._least(n, state, where) if exact else 0
         for wait in (*_WAITS, 0.0):
             found = self._search(
@@ -113,7 +111,7 @@ class EngineStore:
         If the mean length grows by a factor, a term's part in BM25 grows by that factor at most.
         """
         most = max(state.average / max(state.pivot, 1.0), 1.0) * self._engine.slack
-        wanted = n + _SPARE if self._engine.slack == 1 else 4 * n + _MORE
+        wanted = n + SPARE if self._engine.slack == 1 else 4 * n + MORE
         exact: dict[int, float] = {}
         while True:
             found = self._search(lambda m, among: self._engine.matching(asked, m, among), wanted, state, where)
@@ -165,7 +163,7 @@ class EngineStore:
         return {
             "documents": len(self._documents_of(state)),
             "chunks": state.chunks,
-            "vectors": self._engine.kind if state.chunks > EXACT_UP_TO else "exact, float32",
+            "vectors": self._engine.kind if state.chunks > EXACT_IN_ENGINE else "exact, float32",
             "generation": state.generation,
             "format": FORMAT,
         }

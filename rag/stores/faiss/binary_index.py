@@ -16,21 +16,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from rag.stores._tuned import CODES_A_THREAD, NEAR, NEARER
 from rag.stores.faiss.binary_codes import Codes, encode, estimate, width
 from rag.stores.faiss.exact_index import Ids, Load, best
 from rag.stores.faiss.sums import require
 from rag.types import Vector, Vectors
 
 KIND = "codes of 1 bit a dimension, best of them by float16"
-FROM = 20_000
-"""The number of chunks from which codes are searched. The first search is faster with codes far below it, later
-ones from about 33,000 (`benchmarks/SCALE.md`)."""
 BLOCK = 1024  # codes in one row of SQLite, at most
-
-# (at least, for each hit that is wanted); `benchmarks/SCALE.md` has the recall.
-_NEAR = 1000, 10  # the nearest codes by Hamming distance, which `estimate` then ranks
-_NEARER = 250, 2.5  # the best of those, whose vectors are then compared exactly
-_SHARE = 250_000  # codes for which an additional thread pays off
 
 Fetch = Callable[[Ids], tuple[Ids, Vectors]]
 """Returns the stored vectors of these chunks, as far as they are there."""
@@ -70,8 +63,8 @@ class CodedIndex:
             ids, codes = ids[rows], codes[rows]
         if n < 1 or not len(ids):
             return []
-        near = self._near(encode(query[None]), codes, max(_NEAR[0], _NEAR[1] * n))
-        nearer = near[best(estimate(query, codes[near]), max(_NEARER[0], int(_NEARER[1] * n)))]
+        near = self._near(encode(query[None]), codes, max(NEAR[0], NEAR[1] * n))
+        nearer = near[best(estimate(query, codes[near]), max(NEARER[0], int(NEARER[1] * n)))]
         wanted = np.sort(ids[nearer])
         found, vectors = fetch(wanted)
         require(np.array_equal(found, wanted), "which chunks have vectors")
@@ -83,7 +76,7 @@ class CodedIndex:
         """Rows of the `n` codes nearest to `code`, ascending."""
         if n >= len(codes):
             return np.arange(len(codes))
-        parts = max(1, min(len(codes) // _SHARE, os.cpu_count() or 1))
+        parts = max(1, min(len(codes) // CODES_A_THREAD, os.cpu_count() or 1))
         edges = np.linspace(0, len(codes), parts + 1).astype(np.int64).tolist()
         pieces = [(start, codes[start:end]) for start, end in pairwise(edges)]
         if parts == 1:

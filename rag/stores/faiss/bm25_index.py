@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rag.stores._tuned import NARROWED_FROM
 from rag.stores.common.bm25 import K1, MOST_TERMS, B, bound, idf, rarity
 from rag.stores.faiss.exact_index import best
 from rag.stores.faiss.postings import Segments, frequencies, read
@@ -19,7 +20,6 @@ Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 _MOST_POSTINGS = 16_000_000  # in the cache, 5 bytes each
-_NARROWED_FROM = 2000  # chunks with a term: below, adding its postings is faster than looking up candidates
 _ROUNDING = 1e-5  # float32 sums err by far less than this share
 
 
@@ -139,7 +139,7 @@ class _Scoring:
         Found chunks without a chance are dropped. Not tried if reading the next term is faster.
         """
         found = sum(map(len, self._found))
-        if not self._narrowed and (frequency < _NARROWED_FROM or found < self._n):
+        if not self._narrowed and (frequency < NARROWED_FROM or found < self._n):
             return False
         if found < self._n:
             return self._narrowed

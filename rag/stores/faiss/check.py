@@ -15,11 +15,12 @@ from rag.stores import Checked
 from rag.stores.common.manifest import from_json
 from rag.stores.faiss.binary_codes import width
 from rag.stores.faiss.exact_index import unpack
+from rag.stores.faiss.lock import locked
 from rag.stores.faiss.postings import check_segments, segments
 from rag.stores.faiss.schema import CHUNK, DOCUMENT, FILE, Readers
 from rag.stores.faiss.state import read_documents, read_state
 from rag.stores.faiss.sums import require, row_sum
-from rag.stores.faiss.writer import locked, writing
+from rag.stores.faiss.writer import writing
 from rag.types import Chunk, Document, Manifest, Vectors
 
 _REPAIR = ".repair"  # the folder in which an index is made anew

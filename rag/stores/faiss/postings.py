@@ -16,13 +16,12 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from rag.stores._tuned import FAN, TIER
 from rag.stores.faiss.sums import Keys, holds, keys_of, require, row_sum
 
 POSTING = np.dtype([("count", "u1"), ("id", "<u4")])
 """How often the term occurs in the chunk (at most 255: above, BM25 hardly changes), and the chunk's id."""
 
-_TIER = 1 << 15  # postings of a segment of the lowest tier; each tier above has `_FAN` times as many
-_FAN = 8  # segments of one tier that are merged
 _MOST_HELD = 4_000_000  # postings in memory before they are written, committed or not
 _MOST_TERMS = 200_000  # terms, of which each takes a hundred bytes
 
@@ -143,7 +142,7 @@ class PostingsWriter:
         tiers: defaultdict[int, list[int]] = defaultdict(list)
         for key, size in self._db.execute("SELECT id, size FROM segments"):
             tiers[_tier(size)].append(key)
-        return next((tiers[tier] for tier in sorted(tiers) if len(tiers[tier]) >= _FAN), None)
+        return next((tiers[tier] for tier in sorted(tiers) if len(tiers[tier]) >= FAN), None)
 
     def _merge(self, keys: Sequence[int]) -> None:
         data = "data"
@@ -198,6 +197,6 @@ def _row(
 
 def _tier(size: int) -> int:
     tier = 0
-    while size >= _TIER * _FAN**tier:
+    while size >= TIER * FAN**tier:
         tier += 1
     return tier

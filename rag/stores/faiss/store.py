@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from rag.errors import IndexMissing, StoreError
 from rag.stores import Checked
+from rag.stores._tuned import CODES_FROM
 from rag.stores.common.checks import check_query
 from rag.stores.faiss import binary_index
 from rag.stores.faiss.binary_codes import width
 from rag.stores.faiss.bm25_index import Lexicon
 from rag.stores.faiss.check import check, repair
 from rag.stores.faiss.exact_index import KIND, ExactIndex, unpack
-from rag.stores.faiss.filters import sql
-from rag.stores.faiss.schema import CHUNK, VERSION, Readers
+from rag.stores.faiss.rows import (
+    MOST_AT_ONCE,
+    fetch_vectors,
+    find_ids,
+    read_chunks,
+    read_codes,
+    read_run,
+    read_vectors,
+    spread,
+)
+from rag.stores.faiss.schema import VERSION, Readers
 from rag.stores.faiss.state import read_documents, read_state
-from rag.stores.faiss.sums import require, row_sum
+from rag.stores.faiss.sums import require
 from rag.stores.faiss.writer import SqliteWriter, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 Ids = npt.NDArray[np.int64]
 
 _FILTERS_KEPT = 16
-_MOST_AT_ONCE = 500  # ids in one query to SQLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +93,13 @@ class FaissStore:
             among = _allowed(db, view, where)
             vectors = self._vectors_of(view)
             if isinstance(vectors, ExactIndex):
-                vectors.sync(view.generation, view.ids, lambda last: _vectors(db, last))
+                vectors.sync(view.generation, view.ids, lambda last: read_vectors(db, last))
                 found = vectors.search(query, n, among)
             else:
-                vectors.sync(view.generation, view.ids, lambda last: _codes(db, last, width(view.manifest.dim)))
-                found = vectors.search(query, n, lambda ids: _fetch(db, ids, view.manifest.dim), among)
+                vectors.sync(
+                    view.generation, view.ids, lambda last: read_codes(db, last, width(view.manifest.dim))
+                )
+                found = vectors.search(query, n, lambda ids: fetch_vectors(db, ids, view.manifest.dim), among)
         return [Scored(*each) for each in found]
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
@@ -111,8 +120,8 @@ class FaissStore:
         """
         found: dict[int, Chunk] = {}
         with self._readers.transaction() as db:
-            for i in range(0, len(ids), _MOST_AT_ONCE):
-                found |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
+            for i in range(0, len(ids), MOST_AT_ONCE):
+                found |= read_chunks(db, ids[i : i + MOST_AT_ONCE])
         if gone := [chunk for chunk in ids if chunk not in found]:
             raise self._gone(gone[0])
         return [found[chunk] for chunk in ids]
@@ -136,9 +145,9 @@ class FaissStore:
             document = Document(*found[:7])
             ids = range(found[7], found[7] + document.chunks)
             chunks: dict[int, Chunk] = {}
-            for i in range(0, len(ids), _MOST_AT_ONCE):
-                chunks |= _read_chunks(db, ids[i : i + _MOST_AT_ONCE])
-            found_ids, data = _fetch_range(db, ids)
+            for i in range(0, len(ids), MOST_AT_ONCE):
+                chunks |= read_chunks(db, ids[i : i + MOST_AT_ONCE])
+            found_ids, data = read_run(db, ids)
             require(found_ids == list(ids) and chunks.keys() == set(ids), f"the chunks of {source}")
             dim = read_state(db).manifest.dim
         return document, [chunks[each] for each in ids], unpack(data, dim)
@@ -167,7 +176,7 @@ class FaissStore:
             "documents": documents,
             "chunks": int(chunks),
             "bytes": self._readers.size(),
-            "vectors": KIND if chunks < binary_index.FROM else binary_index.KIND,
+            "vectors": KIND if chunks < CODES_FROM else binary_index.KIND,
             "generation": generation,
             "format": VERSION,
         }
@@ -202,7 +211,7 @@ class FaissStore:
 
     def _vectors_of(self, view: _View) -> ExactIndex | binary_index.CodedIndex:
         """The index of vectors for the present number of chunks: exact, or by codes."""
-        kind = ExactIndex if len(view.ids) < binary_index.FROM else binary_index.CodedIndex
+        kind = ExactIndex if len(view.ids) < CODES_FROM else binary_index.CodedIndex
         with self._lock:
             if self._vectors is None or self._vectors[0] != view.name or type(self._vectors[1]) is not kind:
                 self._vectors = view.name, kind(view.manifest.dim)
@@ -212,53 +221,11 @@ class FaissStore:
 def _read_view(db: sqlite3.Connection) -> _View:
     state = read_state(db)
     rows = read_documents(db, state)
-    ids = _spread([(row[8], row[7]) for row in rows])
+    ids = spread([(row[8], row[7]) for row in rows])
     lengths = np.frombuffer(b"".join(row[9] for row in rows), "<u4").astype(np.float32)
     latin = np.frombuffer(b"".join(row[10] for row in rows), np.bool_)
     lexicon = Lexicon(ids, lengths, state.segments)
     return _View(state.name, state.generation, state.manifest, ids, lexicon, latin)
-
-
-def _spread(ranges: Sequence[tuple[int, int]]) -> Ids:
-    """All ids of the documents whose (first id, number of chunks) these are."""
-    firsts, counts = np.array(ranges, np.int64).reshape(-1, 2).T
-    before = np.cumsum(counts) - counts
-    return np.repeat(firsts - before, counts) + np.arange(counts.sum())
-
-
-def _vectors(db: sqlite3.Connection, last: int) -> Iterator[tuple[Ids, bytes]]:
-    """The vectors of chunks behind `last`, many at once. Raises Damage."""
-    rows = db.execute("SELECT id, data, sum FROM vectors WHERE id > ? ORDER BY id", (last,))
-    while some := rows.fetchmany(_MOST_AT_ONCE):
-        _check_sums(some, "a vector")
-        yield np.array([each[0] for each in some], np.int64), b"".join(each[1] for each in some)
-
-
-def _codes(db: sqlite3.Connection, last: int, size: int) -> Iterator[tuple[Ids, bytes]]:
-    """The codes of chunks behind `last`. Raises Damage."""
-    for row in db.execute("SELECT first, data, sum FROM codes WHERE first > ? ORDER BY first", (last,)):
-        _check_sums([row], "a code")
-        yield np.arange(row[0], row[0] + len(row[1]) // size), row[1]
-
-
-def _fetch(db: sqlite3.Connection, ids: Ids, dim: int) -> tuple[Ids, Vectors]:
-    """The vectors of these chunks, ascending. Raises Damage."""
-    query = "SELECT id, data, sum FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
-    rows = db.execute(query, (json.dumps(ids.tolist()),)).fetchall()
-    _check_sums(rows, "a vector")
-    return np.array([each[0] for each in rows], np.int64), unpack(b"".join(each[1] for each in rows), dim)
-
-
-def _fetch_range(db: sqlite3.Connection, ids: range) -> tuple[list[int], bytes]:
-    query = "SELECT id, data, sum FROM vectors WHERE id BETWEEN ? AND ? ORDER BY id"
-    rows = db.execute(query, (ids.start, ids.stop - 1)).fetchall()
-    _check_sums(rows, "a vector")
-    return [each[0] for each in rows], b"".join(each[1] for each in rows)
-
-
-def _check_sums(rows: Sequence[tuple[int, bytes, int]], what: str) -> None:
-    for key, data, total in rows:
-        require(isinstance(data, bytes) and crc32(data, key & 0xFFFFFFFF) == total, what)
 
 
 def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | None:
@@ -267,22 +234,8 @@ def _allowed(db: sqlite3.Connection, view: _View, where: Where | None) -> Ids | 
         return None
     if (known := view.allowed.get(where)) is not None:
         return known
-    query, values = sql(where)
-    ids = _spread(db.execute(query, values).fetchall())
+    ids = find_ids(db, where)
     if len(view.allowed) >= _FILTERS_KEPT:
         view.allowed.clear()
     view.allowed[where] = ids
     return ids
-
-
-def _read_chunks(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
-    """Those of these chunks that are there. Raises Damage."""
-    marks = ", ".join("?" * len(ids))
-    columns = ", ".join(f"c.{name.strip()}" for name in CHUNK.split(","))
-    query = f"SELECT {columns}, c.sum, d.source FROM chunks c JOIN documents d ON d.id = c.document"  # noqa: S608
-    found: dict[int, Chunk] = {}
-    for *row, total, source in db.execute(f"{query} WHERE c.id IN ({marks})", [*map(int, ids)]):
-        key, _, position, page, start, end, heading, text, place = row
-        require(total == row_sum(*row), f"a passage of {source}")
-        found[key] = Chunk(source, text, start, end, position, page, tuple(json.loads(heading)), place)
-    return found

@@ -1,28 +1,25 @@
-"""The writer of an embedded index: what it writes to SQLite, and the lock that makes it the only one."""
+"""The writer of an embedded index: what it writes to SQLite."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from rag.errors import IndexLocked, StoreError
+from rag.errors import StoreError
 from rag.stores.common.checks import check_text, check_vectors, encodable
 from rag.stores.common.manifest import check_same, check_terms, to_json
 from rag.stores.faiss.binary_codes import encode
 from rag.stores.faiss.binary_index import BLOCK
 from rag.stores.faiss.exact_index import pack
+from rag.stores.faiss.lock import locked
 from rag.stores.faiss.postings import PostingsWriter
 from rag.stores.faiss.schema import (
     CHUNK,
@@ -38,46 +35,6 @@ from rag.stores.faiss.state import read_state, write_state
 from rag.stores.faiss.sums import require, row_sum
 from rag.text import chunk_terms, embedding_text, script
 from rag.types import Chunk, Document, Manifest, Vectors
-
-_LOCK = "writer.lock"
-_HOLDER = "writer.json"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """A lock: the only writer in `folder`, of all processes of this machine. Raises IndexLocked."""
-    lock = FileLock(folder / _LOCK, is_singleton=False, thread_local=False)
-    with translate_errors(folder):
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise IndexLocked(
-                f"the index at {folder} is being written to by {_holder(folder)}: "
-                "wait for it to end, or stop it, and run the command again"
-            ) from error
-    holder = folder / _HOLDER
-    try:
-        with suppress(OSError):  # only for the message above
-            holder.write_text(json.dumps(_this_process()), encoding="utf-8")
-        yield
-    finally:
-        with suppress(OSError):
-            holder.unlink()
-        lock.release()
-
-
-def _this_process() -> dict[str, int | str]:
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": platform.node(), "since": now}
-
-
-def _holder(folder: Path) -> str:
-    """The process that is writing, as far as is known."""
-    try:
-        held = json.loads((folder / _HOLDER).read_text(encoding="utf-8"))
-        return f"process {held['pid']} on {held['host']} since {held['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
 
 
 @contextmanager

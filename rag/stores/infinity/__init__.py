@@ -3,4 +3,4 @@
 In: a URL as `infinity:FOLDER`. Out: a `Store`; `store.InfinityStore` is the way in.
 """
 
-__all__ = ["store"]
+__all__ = ["process", "schema", "store"]

@@ -3,4 +3,4 @@
 In: a URL as `milvus://HOST/NAME` or `milvus:FILE.db`. Out: a `Store`; `store.MilvusStore` is the way in.
 """
 
-__all__ = ["store"]
+__all__ = ["connection", "schema", "store"]

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import IndexMissing, StoreError
+from rag.stores._tuned import EF_POSTGRESQL, EXACT_IN_DATABASE
 from rag.stores.common.bm25 import distinct, rarities, saturation, weights
 from rag.stores.common.checks import check_query
 from rag.stores.common.glob import regex
 from rag.stores.common.manifest import from_json
 from rag.stores.postgresql.connection import VERSION, Readers, operand, parse
-from rag.stores.postgresql.writer import EXACT, PostgresWriter, literal, writing
+from rag.stores.postgresql.writer import PostgresWriter, literal, writing
 from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class PostgresStore:
     def dense(self, query: Vector, n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks nearest to `query` by cosine, best first. Raises IndexMissing, StoreError.
 
-        Exact if at most EXACT chunks match `where`; by HNSW among more.
+        Exact if at most EXACT_IN_DATABASE chunks match `where`; by HNSW among more.
         """
         rows = self._readers.read(lambda db: self._nearest(db, query, n, where))
         found = [Scored(key, min(max(score, -1.0), 1.0)) for key, score in rows]
@@ -80,7 +81,7 @@ class PostgresStore:
             db.execute("SET LOCAL enable_indexscan = off")
             vector, kind, ties = "v.embedding", "vector", ", v.id"
         else:
-            db.execute(f"SET LOCAL hnsw.ef_search = {min(max(2 * n, 200), 1000)}")
+            db.execute(f"SET LOCAL hnsw.ef_search = {min(max(2 * n, EF_POSTGRESQL), 1000)}")
             db.execute("SET LOCAL hnsw.iterative_scan = strict_order")
             (vector, kind), ties = indexed, ""
         distance = f"{vector} <#> %s::{kind}"
@@ -91,12 +92,14 @@ class PostgresStore:
         return db.execute(statement, (text, *values, text, n)).fetchall()
 
     def _few(self, db: Connection, condition: str, values: Sequence[Any]) -> bool:
-        if _one(db, f"SELECT chunks FROM {self._state}")[0] <= EXACT:  # noqa: S608
+        if _one(db, f"SELECT chunks FROM {self._state}")[0] <= EXACT_IN_DATABASE:  # noqa: S608
             return True
         if not condition:
             return False
-        count = f"SELECT count(*) FROM (SELECT 1 FROM {self._vectors} v {condition} LIMIT {EXACT + 1}) x"  # noqa: S608
-        return bool(_one(db, count, values)[0] <= EXACT)
+        count = (
+            f"SELECT count(*) FROM (SELECT 1 FROM {self._vectors} v {condition} LIMIT {EXACT_IN_DATABASE + 1}) x"  # noqa: S608
+        )
+        return bool(_one(db, count, values)[0] <= EXACT_IN_DATABASE)
 
     def lexical(self, terms: Sequence[str], n: int, where: Where | None = None) -> list[Scored]:
         """The `n` chunks with the best BM25 score for `terms`, best first. Raises IndexMissing."""
@@ -188,7 +191,7 @@ class PostgresStore:
             "documents": _one(db, f"SELECT count(*) FROM {self._documents}")[0],  # noqa: S608
             "chunks": chunks,
             "bytes": _one(db, size, (list(self._at.names()),))[0],
-            "vectors": "exact, float32" if chunks <= EXACT else "HNSW",
+            "vectors": "exact, float32" if chunks <= EXACT_IN_DATABASE else "HNSW",
             "generation": generation,
             "format": VERSION,
         }

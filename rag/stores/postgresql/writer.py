@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import IndexLocked, StoreError
+from rag.stores._tuned import EXACT_IN_DATABASE
 from rag.stores.common.bm25 import key
 from rag.stores.common.checks import check_text, check_vectors, encodable
 from rag.stores.common.manifest import check_same, check_terms, from_json, to_json
@@ -20,9 +21,6 @@ from rag.types import Chunk, Document, Manifest, Vector, Vectors
 
 if TYPE_CHECKING:
     from rag.stores.postgresql.connection import Connection
-
-EXACT = 20_000
-"""Chunks up to which vectors are compared one by one; above, an HNSW index is kept."""
 
 
 def literal(vector: Vector) -> str:
@@ -236,7 +234,7 @@ class PostgresWriter:
     def _index_vectors(self) -> None:
         """Create an HNSW index once there are many vectors: that is faster than growing it from the beginning."""
         indexed = operand(self._manifest.dim)
-        if self._count <= EXACT or indexed is None:
+        if self._count <= EXACT_IN_DATABASE or indexed is None:
             return
         name = f'"{self._at.table}_hnsw"'
         if self._run("SELECT to_regclass(%s)", name).fetchone()[0] is not None:

@@ -3,4 +3,4 @@
 In: a URL as `qdrant://HOST/NAME`. Out: a `Store`; `store.QdrantStore` is the way in.
 """
 
-__all__ = ["store"]
+__all__ = ["connection", "schema", "store"]

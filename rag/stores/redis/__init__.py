@@ -3,4 +3,4 @@
 In: a URL as `redis://HOST/NAME`. Out: a `Store`; `store.RedisStore` is the way in.
 """
 
-__all__ = ["store"]
+__all__ = ["connection", "schema", "store"]
