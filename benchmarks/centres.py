@@ -30,7 +30,7 @@ def passages(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    e5.SHARE = 0.0
+    e5.CENTRE_SHARE = 0.0
     embedder = e5.E5Embedder.load()
     groups = [passages(Path(name)) for name in [*sys.argv[1:], "data/docs"]]
     asked = tomllib.loads(Path("data/questions.toml").read_text(encoding="utf-8"))["question"]

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from benchmarks.engines import model_folder
 from benchmarks.peers.common import best, files, read_lines
 from benchmarks.results import Results
-from rag.embedders.builtin.bert import MANY
+from rag.embedders._tuned import MANY
 from rag.embedders.builtin.minilm import MAX_TOKENS, MiniLM
 from rag.evaluation.metrics import ndcg
 

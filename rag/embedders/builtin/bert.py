@@ -14,17 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.embedders._tuned import BERT_ALIKE, BERT_BUDGET, BERT_STEP, MANY
 from rag.embedders.batches import Shape, batches, even_batches, fair_budget
 from rag.embedders.builtin.graph import CONTRIB, Graph, Steps, lay, mask, product
 from rag.embedders.builtin.runtime import Array, Run, allowed_processors, has_fast_engine, on_all_processors
 from rag.types import Vectors
 
-MANY = 16 * 1024
-"""Tokens at once from which on the faster engine is worth the half second that it takes to make ready."""
-
-_BUDGET = 1024  # tokens a batch; 512 to 2,048 could not be told apart
-_STEP = 16  # 8 to 32 could not be told apart
-_ALIKE = 128  # a text this long goes alone or with others of its length: nothing is filled up
 _EPSILON = 1e-12
 _GELU_FLOOR = -0.17  # GELU is never below
 _PARTS = ("query", "key", "value")
@@ -48,12 +43,12 @@ class Encoder:
         lengths = [len(ids) for ids in tokens]
         if (steady or sum(lengths) >= MANY) and has_fast_engine():
             run = self.many()  # its shapes are few, and what fills them up changes nothing
-            plan: Sequence[tuple[list[int], Shape | None]] = even_batches(lengths, _BUDGET, _STEP)
+            plan: Sequence[tuple[list[int], Shape | None]] = even_batches(lengths, BERT_BUDGET, BERT_STEP)
         elif steady:
             run, plan = self.few, [([i], None) for i in sorted(range(len(lengths)), key=lengths.__getitem__)]
         else:
-            budget = fair_budget(lengths, _BUDGET, allowed_processors())
-            run, plan = self.few, [(batch, None) for batch in batches(lengths, budget, _ALIKE)]
+            budget = fair_budget(lengths, BERT_BUDGET, allowed_processors())
+            run, plan = self.few, [(batch, None) for batch in batches(lengths, budget, BERT_ALIKE)]
 
         def work(batch: tuple[list[int], Shape | None]) -> None:
             rows, shape = batch

@@ -14,6 +14,7 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from rag.embedders._tuned import LATIN_SHARE
 from rag.embedders.builtin import minilm, use
 from rag.embedders.builtin.runtime import both
 from rag.text import script
@@ -22,9 +23,6 @@ from rag.weights.cache import model_path
 
 LAYOUT = 1
 """Version of `blocks`, its constants aside."""
-LATIN_SHARE = 0.8
-"""Of a Latin text's squared length, how much is the first block's."""
-
 _DIM = minilm.DIM + use.DIM
 _SCRIPT_CHARACTERS = 8192  # the models read no further
 

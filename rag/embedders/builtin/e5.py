@@ -6,8 +6,8 @@ from that file when it is needed: the table of 250,000 words is no part of the g
 The model's own vectors all lie close to one direction, another for each language, so that no two texts have a
 cosine below .7 and a question is always nearest to texts of its own language. `e5-centres.npy` holds these
 directions, ``(4, 384) float32``: the means over passages in Latin script and in others, and over questions in
-either, as `benchmarks/centres.py` has seen them. `SHARE` of them is taken off: texts that have nothing to do with
-each other then have cosines near .2, whatever they are written in.
+either, as `benchmarks/centres.py` has seen them. `CENTRE_SHARE` of them is taken off: texts that have nothing to
+do with each other then have cosines near .2, whatever they are written in.
 Source: Wang et al., Multilingual E5 Text Embeddings (2024), and the model's card ("query: ", "passage: ", the mean
 over tokens); Mu and Viswanath, All-but-the-Top (2018), for taking off what all vectors share.
 """
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.embedders._tuned import CENTRE_SHARE, E5_MAX_TOKENS, FEW
 from rag.embedders.batches import Shape, embed_each, padded
 from rag.embedders.builtin import bert
 from rag.embedders.builtin.e5_weights import WordTable, read_arrays, write_pieces
@@ -36,18 +37,11 @@ from rag.weights.derived import derived
 
 NAME = "multilingual-e5-small-q4"
 DIM = 384
-MAX_TOKENS = 256
-"""The model reads 512; a vector of 256 finds what is in it better."""
-
-SHARE = 0.7
-"""Of 0, .5, .6, .7, .8 and 1 the best across English and Chinese that costs less than .005 within one of them."""
-
 _VERSION = 1  # of the graph and of the tokens
 _PEAKS = Path(__file__).parent / "e5-peaks.npy"
 _CENTRES = Path(__file__).parent / "e5-centres.npy"
 _HEADS = 12
-_FEW = 16
-_MAX_CHARACTERS = 32 * MAX_TOKENS  # far more than the window takes; the rest need not be tokenised
+_MAX_CHARACTERS = 32 * E5_MAX_TOKENS  # far more than the window takes; the rest need not be tokenised
 _DOCUMENT, _QUERY = "passage: ", "query: "
 
 
@@ -56,7 +50,7 @@ class E5Embedder:
 
     id = "e5"
     dim = DIM
-    max_tokens = MAX_TOKENS
+    max_tokens = E5_MAX_TOKENS
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -96,7 +90,7 @@ class E5Embedder:
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         encode = self._model()[0].encode
-        if len(texts) < _FEW:  # a list is handed to threads, which takes 0.5 ms whatever it holds
+        if len(texts) < FEW:
             return [encode(text, out_type=int, add_bos=True, add_eos=True) for text in texts]
         ids: list[list[int]] = encode(texts, out_type=int, add_bos=True, add_eos=True)
         return ids
@@ -117,7 +111,7 @@ def _graph_key() -> str:
 def identity() -> str:
     """sha256 of what decides the vectors: weights, graph and arithmetic."""
     centres = sha256(_CENTRES.read_bytes()).hexdigest()
-    return sha256(f"{_graph_key()} centres {centres} share {SHARE}".encode()).hexdigest()
+    return sha256(f"{_graph_key()} centres {centres} share {CENTRE_SHARE}".encode()).hexdigest()
 
 
 @cache
@@ -128,14 +122,14 @@ def _centres() -> Array:
 def centred(vectors: Vectors, latin: Array, asked: bool) -> Vectors:
     """`vectors` of unit length without what all of their kind share, of unit length again; `latin`: which are."""
     ours = _centres()[2:] if asked else _centres()[:2]
-    away = vectors - SHARE * np.where(latin[:, None], ours[0], ours[1])
+    away = vectors - CENTRE_SHARE * np.where(latin[:, None], ours[0], ours[1])
     unit: Vectors = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return unit
 
 
 def cut(ids: list[int]) -> list[int]:
     """`ids` within the window, the closing marker at the end."""
-    return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
+    return ids if len(ids) <= E5_MAX_TOKENS else [*ids[: E5_MAX_TOKENS - 1], ids[-1]]
 
 
 def tokenizer() -> Any:
@@ -171,5 +165,5 @@ def _run_many() -> Run:
 def write(path: Path, fast: bool = False) -> None:
     """Write the graph: ``words (batch, tokens, 384) float32, lengths (batch) int32 → (batch, 384) float32``."""
     peaks = np.load(_PEAKS, allow_pickle=False).astype(np.float32)
-    weights = bert.Weights(read_arrays(model_path(NAME)), peaks, _HEADS, MAX_TOKENS)
+    weights = bert.Weights(read_arrays(model_path(NAME)), peaks, _HEADS, E5_MAX_TOKENS)
     bert.write(path, weights, {"words": (np.float32, ["batch", "tokens", DIM])}, fast)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.embedders._tuned import ALPHA
 from rag.embedders.builtin.runtime import Array
 
 Node = tuple[str, list[str], str, dict[str, Any]]
@@ -30,8 +31,6 @@ INT8 = 1
 _FLOAT, _INT32 = 1, 6  # TensorProto.DataType
 _WEIGHT_MAX = 63
 _ROW_ZERO, _ROW_MAX = 128, 127
-_ALPHA = 0.7
-"""How much of the unevenness of activations the weights take over: of 0.5, 0.7 and 0.85 the best for MiniLM."""
 
 
 class Graph:
@@ -109,7 +108,7 @@ class Steps:
     def over(cls, peaks: Array, weights: Sequence[Array], floor: float | None = None) -> Steps:
         """For activations of at most `peaks` ``(width,)`` either way, or above `floor`, and their `weights`."""
         heaviest = np.abs(np.concatenate(weights, axis=1)).max(axis=1)
-        smooth = peaks**_ALPHA / heaviest ** (1 - _ALPHA)
+        smooth = peaks**ALPHA / heaviest ** (1 - ALPHA)
         smooth /= smooth.mean()
         top = float((peaks / smooth).max())
         if floor is None:

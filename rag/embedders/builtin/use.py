@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.embedders._tuned import FEW, USE_BUDGET
 from rag.embedders.batches import batches, embed_each, fair_budget, padded
 from rag.embedders.builtin.graph import INT8, Graph, Quantised, linear, mask, quantise
 from rag.embedders.builtin.runtime import Array, Run, allowed_processors, on_all_processors, session
@@ -34,8 +35,6 @@ _EPSILON = 1e-12
 _TABLES = 17  # the vocabulary lies in 17 tables in turn, each with its own scale
 _WIDTH = 256  # of a window's branch
 _WINDOWS = {2: 0, 3: 1, 5: 2}  # tokens in a window: how many of them lie before its own
-_FEW = 16
-_BUDGET = 2048
 _MAX_CHARACTERS = 16 * MAX_TOKENS
 _GRID = 127  # the model's weights are whole multiples of a matrix's greatest over this
 
@@ -77,7 +76,7 @@ class USE:
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         encode = self._tokenizer.encode
-        if len(texts) < _FEW:  # a list is handed to threads, which takes 0.5 ms whatever it holds
+        if len(texts) < FEW:
             return [encode(text, out_type=int, add_bos=True, add_eos=True) for text in texts]
         ids: list[list[int]] = encode(texts, out_type=int, add_bos=True, add_eos=True)
         return ids
@@ -91,7 +90,7 @@ class USE:
 
         lengths = [len(ids) for ids in tokens]
         # Sums round otherwise beside other texts: alone, they are always the same.
-        budget = 1 if steady else fair_budget(lengths, _BUDGET, allowed_processors())
+        budget = 1 if steady else fair_budget(lengths, USE_BUDGET, allowed_processors())
         on_all_processors(work, list(batches(lengths, budget)))
         return vectors
 
