@@ -14,8 +14,8 @@ NEWS = 0.5
 """A sentence is quoted besides where this share of its terms has not been said."""
 LONGEST = 400
 """Characters of the longest that is."""
-LIKE_BEST = 0.45
-"""... and that is so like the question, the likest being 1."""
+LIKE_BEST, ELSEWHERE = 0.45, 0.75
+"""... and that is so like the question, the likest being 1: in a document that is cited, and in another."""
 MOST_NAMED, MOST_CITED = 5, 3
 """Rows that are named of those that have the greatest value; that are cited of those that were computed over."""
 MOST_SHOWN = 10

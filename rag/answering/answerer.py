@@ -147,7 +147,8 @@ class Answerer:
         hits = find_hits(asked, context, self.search, self.settings.top_k, where)
         asked, hits = self._in_their_language(asked, hits, where)
         draft.found(hits)
-        if not self._found(hits):
+        named = asked.subject is not None and asked.subject.proper  # all that is in it may answer
+        if not (named and hits) and not self._found(hits):
             return
         if self.llm is None:
             yield from _quote(draft, hits)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering._tuned import ALIKE, LIKE_BEST, LONGEST, MOST_BESIDES, MOST_OF_FACT, NEWS, SURE
+from rag.answering._tuned import ALIKE, ELSEWHERE, LIKE_BEST, LONGEST, MOST_BESIDES, MOST_OF_FACT, NEWS, SURE
 from rag.answering.claims import peek, split_claims
 from rag.answering.draft import Draft
 from rag.answering.prompt import messages
@@ -82,15 +82,17 @@ def generate(draft: Draft, evidence: Evidence, tools: Tools) -> Iterator[str]:
 def _confidence(part: _Part, first: Piece) -> float | None:
     """The probability that the documents answer; None for a model that does not tell how sure it is.
 
-    Where a document is named, everything in it is near the question: there the model's own doubt decides.
+    Where a document is named, everything in it is near the question: there the model's own doubt decides. So it
+    does of a summary of what some document is called.
     """
     evidence, question = part.evidence, part.evidence.question
     doubted = refusal_probability(first.logprobs, NO_ANSWER)
     if doubted is None:
         return None
-    if evidence.asked.subject is None or not evidence.asked.subject.proper:
+    subject = evidence.asked.subject
+    if subject is None or not (subject.proper or question.kind == "summary"):
         found = extract_features(
-            question.text, evidence.hits, evidence.passages, part.tools.embedder, part.tools.store
+            question.sought, evidence.hits, evidence.passages, part.tools.embedder, part.tools.store
         )
         sure = confidence(found, doubted, question.script, question.language != part.draft.language)
     else:
@@ -139,16 +141,17 @@ def _repeats(claim: str, before: Sequence[str]) -> bool:
 def _besides(part: _Part, spoken: bool) -> Iterator[str]:
     """What the passages say besides, as quotations: a small model tells less than it was given.
 
-    Where something was said, only what the documents say that it was taken from.
+    Where something was said, what the documents say that it was taken from; of others only what is nearest.
     """
     draft, evidence = part.draft, part.evidence
     cited = {citation.source for citation in draft.citations}
-    near = [passage for passage in part.allowed if not spoken or passage.chunk.source in cited]
     # The question's words are repeated anywhere; what the model meant to say points to the place as well.
     sought = " ".join((evidence.asked.topic, *draft.unsupported))
+    near = rank_sentences(part.allowed, sought, part.tools.embedder, LIKE_BEST)
+    nearest = rank_sentences(part.allowed, sought, part.tools.embedder, ELSEWHERE)
     said = content_terms(" ".join(draft.claims)) | evidence.question.terms
     chosen: list[Passage] = []
-    for place in rank_sentences(near, sought, part.tools.embedder, LIKE_BEST):
+    for place in (each for each in near if not spoken or each.chunk.source in cited or each in nearest):
         own = content_terms(place.text)
         if len(own - said) >= NEWS * len(own) and len(place.text) <= LONGEST:
             chosen.append(place)

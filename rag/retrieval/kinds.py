@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-__all__ = ["Kind", "kind_of"]
+from rag.text import content_terms, script
+
+__all__ = ["Kind", "kind_of", "without_asking"]
 
 Kind = Literal["files", "smalltalk", "summary", "table", "compare", "why", "steps", "list", "yesno", "fact"]
 
@@ -27,6 +29,24 @@ def kind_of(question: str) -> Kind:
         if pattern.search(whole if kind == "files" else plain):
             return kind
     return "fact"
+
+
+_WORDY: tuple[Kind, ...] = ("summary", "why", "steps", "compare")
+_LONGEST = {"latin": 25, "other": 12}
+"""Characters of the longest match that is nothing but words that ask; a longer one has a part of what is asked."""
+
+
+def without_asking(question: str, kind: Kind) -> str:
+    """`question` without the words that say which kind of answer it wants: "slots" of "Summarise slots".
+
+    No document has those: they tell nothing of whether it answers.
+    """
+    plain = _POLITE.sub("", " ".join(question.split()))
+    if kind not in _WORDY:
+        return plain
+    most = _LONGEST[script(plain)]
+    shorter = _patterns()[kind].sub(lambda match: " " if len(match[0]) <= most else match[0], plain)
+    return shorter if content_terms(shorter) else plain
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.retrieval.kinds import Kind, kind_of
+from rag.retrieval.kinds import Kind, kind_of, without_asking
 from rag.text import content_terms, find_numbers, language, script
 
 __all__ = ["ASKING", "ASKS_FOR", "Question", "read_question"]
@@ -18,7 +18,10 @@ ASKS_FOR = re.compile(rf"\b(?:what|which|who|whom|whose|when|where|why|how)\b|{A
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `terms` are its content terms, `numbers` its numbers in digits."""
+    """What is asked. `terms` are its content terms, `numbers` its numbers in digits.
+
+    `sought` is the text without the words that only ask.
+    """
 
     text: str
     language: Literal["zh", "en"]
@@ -26,6 +29,7 @@ class Question:
     kind: Kind
     terms: Set[str]
     numbers: Set[str]
+    sought: str
 
     @property
     def is_short(self) -> bool:
@@ -35,11 +39,13 @@ class Question:
 
 def read_question(text: str, kind: Kind | None = None) -> Question:
     """`text` as a Question; `kind` where it is known."""
+    kind = kind or kind_of(text)
     return Question(
         text,
         language(text),
         script(text),
-        kind or kind_of(text),
+        kind,
         frozenset(content_terms(text)),
         frozenset(find_numbers(text)),
+        without_asking(text, kind),
     )

@@ -72,3 +72,19 @@ def test_inside_a_document_its_name_tells_nothing() -> None:
 
 def test_a_source_with_signs_of_a_pattern_is_taken_to_the_letter() -> None:
     assert literal("notes [1]*.md") == "notes [[]1][*].md"
+
+
+@pytest.mark.parametrize(
+    ("question", "sought"),
+    [
+        ("Summarise how slots work.", "how slots work."),
+        ("Can you give me an overview of the curriculum?", "of the curriculum?"),
+        ("Why was my application rejected?", "was my application rejected?"),
+        ("怎么申请退学费？", "申请退学费？"),
+        ("会议纪要的要点", "会议纪要的"),
+        ("How long is the warranty?", "How long is the warranty?"),
+        ("Summarise.", "Summarise."),
+    ],
+)
+def test_the_words_that_only_ask(question: str, sought: str) -> None:
+    assert read_question(question).sought.strip().removeprefix("an ").strip() == sought
