@@ -1,10 +1,11 @@
 """How good are the answers? `rag eval answers` on sets of questions, and their figures as ANSWERS.md.
 
-    python benchmarks/answers.py FOLDER [--limit 100] [--seed 27] [--only SET]…
+    python benchmarks/answers.py FOLDER [--limit 100] [--per-kind 12] [--seed 27] [--only SET]…
 
-FOLDER holds the sets in BEIR layout. What has been measured is kept in answers.json beside this file and not
-measured again, unless the sample is another (--limit, --seed) or --fresh is given; with --cases OUT every case
-is written to OUT/SET.csv, for a person to read.
+FOLDER holds the sets in BEIR layout; of those whose questions have a kind, --per-kind of each are drawn, and the
+naive path (three whole passages in one prompt) answers the same questions in the same run. What has been measured is
+kept in answers.json beside this file and not measured again, unless the sample is another (--limit, --seed) or
+--fresh is given; with --cases OUT every case is written to OUT/SET.csv, for a person to read.
 """
 
 from __future__ import annotations
@@ -20,8 +21,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SETS = ("xquad-en", "xquad-zh", "cmrc2018-trial")
+KINDS = ("dragonball-dev-en", "dragonball-dev-zh")
+COLUMNS = {
+    "n": "questions",
+    "good": "good",
+    "refused": "refused",
+    "wrong_document": "citations of a wrong document",
+    "first_token_p50": "first words, s",
+    "seconds_p50": "whole answer, s",
+}
 ROWS = {
-    "answer_recall": "the answer, quotations included, contains a gold answer",
+    "answer_recall": "the answer contains a gold answer, to the letter",
     "short_recall": "its short form alone contains one",
     "f1": "F1 of its short form",
     "em": "exact match of the short form",
@@ -40,15 +50,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--seed", type=int, default=27)
-    parser.add_argument("--only", action="append", choices=SETS)
+    parser.add_argument("--only", action="append", choices=(*SETS, *KINDS))
+    parser.add_argument("--per-kind", type=int, default=12)
     parser.add_argument("--cases", type=Path, help="a folder for the CSV files")
     parser.add_argument("--baseline", action="store_true", help="the naive path as well, in the same run")
     parser.add_argument("--fresh", action="store_true")
     args = parser.parse_args()
     kept = HERE / "answers.json"
     results = {} if args.fresh or not kept.is_file() else json.loads(kept.read_text())
-    for name in args.only or SETS:
-        sample = {"seed": args.seed, "limit": args.limit}
+    for name in args.only or (*SETS, *KINDS):
+        sample = {"seed": args.seed, "limit": args.per_kind if name in KINDS else args.limit}
         if not sample.items() <= results.get(name, {}).items():
             print(name, file=sys.stderr)
             results[name] = measured(args, name) | sample | {"date": date.today().isoformat()}
@@ -60,10 +71,11 @@ def measured(args: argparse.Namespace, name: str) -> dict[str, object]:
     """What `rag eval answers` says of one set."""
     rag = "from rag.cli import main; main()"
     command = [sys.executable, "-c", rag, "eval", "answers", str(args.folder / name)]
-    command += ["--limit", str(args.limit), "--seed", str(args.seed), "--json"]
-    if args.baseline:
+    limit = args.per_kind if name in KINDS else args.limit
+    command += ["--limit", str(limit), "--seed", str(args.seed), "--json"]
+    if args.baseline or name in KINDS:
         command += ["--baseline"]
-    if args.cases:
+    if args.cases and name not in KINDS:
         args.cases.mkdir(parents=True, exist_ok=True)
         command += ["--csv", str(args.cases / f"{name}.csv")]
     said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
@@ -102,7 +114,29 @@ def report(results: dict[str, dict]) -> str:
     curves = [{at: (wrong, right) for at, wrong, right in results[name]["curve"]} for name in names]
     for at in curves[0] if curves else ():
         lines.append(f"| {at} | {' | '.join('{:.2f} / {:.2f}'.format(*curve[at]) for curve in curves)} |")
+    for name in KINDS:
+        if name in results:
+            lines += _by_kind(name, results[name])
     return "\n".join(lines) + "\n"
+
+
+def _by_kind(name: str, result: dict) -> list[str]:
+    """The table of a set whose questions have a kind; in brackets the naive path."""
+    lines = [
+        "",
+        f"## {name}, seed {result['seed']}",
+        "Good: from no wrong document, with half of the words and all numbers of a short known answer, or .4 of the",
+        "words of a longer one; an unanswerable one refused. In brackets the naive path: three whole passages in one",
+        "prompt, with the same model and index in the same run.",
+        "",
+        f"| | {' | '.join(COLUMNS.values())} |",
+        f"|---|{'---|' * len(COLUMNS)}",
+    ]
+    for kind, figures in result["ragstone"].items():
+        naive = result.get("naive", {}).get(kind, {})
+        cells = [f"{figures[key]}" + (f" ({naive[key]})" if naive and key != "n" else "") for key in COLUMNS]
+        lines.append(f"| {kind.replace('_', ' ')} | {' | '.join(cells)} |")
+    return lines
 
 
 def _naive(result: dict, key: str) -> str:
