@@ -3,8 +3,8 @@
     python benchmarks/answers.py FOLDER [--limit 100] [--per-kind 12] [--seed 27] [--only SET]…
 
 FOLDER holds the sets in BEIR layout; of those whose questions have a kind, --per-kind of each are drawn, and the
-naive path (three whole passages in one prompt) answers the same questions in the same run. What has been measured is
-kept in answers.json beside this file and not measured again, unless the sample is another (--limit, --seed) or
+naive path (three whole passages in one prompt) answers the same questions in the same run. What has been measured
+is kept in answers.json beside this file and not measured again, unless the sample is another (--limit, --seed) or
 --fresh is given; with --cases OUT every case is written to OUT/SET.csv, for a person to read.
 """
 
@@ -125,9 +125,9 @@ def _by_kind(name: str, result: dict) -> list[str]:
     lines = [
         "",
         f"## {name}, seed {result['seed']}",
-        "Good: from no wrong document, with half of the words and all numbers of a short known answer, or .4 of the",
-        "words of a longer one; an unanswerable one refused. In brackets the naive path: three whole passages in one",
-        "prompt, with the same model and index in the same run.",
+        "Good: from no wrong document, with half of the words and all numbers of a short known answer, or .4 of",
+        "the words of a longer one; an unanswerable one refused. In brackets the naive path: three passages in",
+        "one prompt, with the same model and index in the same run.",
         "",
         f"| | {' | '.join(COLUMNS.values())} |",
         f"|---|{'---|' * len(COLUMNS)}",
