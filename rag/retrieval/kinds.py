@@ -32,7 +32,7 @@ def kind_of(question: str) -> Kind:
 
 
 _WORDY: tuple[Kind, ...] = ("summary", "why")
-"""Of 35 questions about Vue with and without an answer, others are told apart as well or better by all their words."""
+"""Of 35 questions about Vue with and without an answer, others are told apart as well by all their words."""
 _LONGEST = {"latin": 25, "other": 12}
 """Characters of the longest match that is nothing but words that ask; a longer one has a part of what is asked."""
 
