@@ -61,7 +61,7 @@ def files(folder: Path, rows: list[int], line: int, html: int, pages: int) -> It
     if line:
         path = folder / f"line-{line}.txt"
         with path.open("w", encoding="utf-8") as file:
-            while file.tell() < line:
+            while file.tell() < line - 100:
                 file.write(" ".join(noise.choices(words, k=9)) + ". ")
         yield path
     if html:

@@ -27,18 +27,18 @@ def in_parts(pages: Iterable[Page]) -> Iterator[Page]:
 def _parts(page: Page) -> Iterator[Page]:
     start = 0
     while start < len(page.text):
-        end = _end(page.text, start)
+        end = end_of_part(page.text, start)
         yield replace(
             page,
             text=page.text[start:end],
-            headings=tuple(_headings(page.headings, start, end)),
+            headings=tuple(headings_between(page.headings, start, end)),
             place=cut(page.place, page.text, start, end),
             offset=page.offset + start,
         )
         start = end
 
 
-def _end(text: str, start: int) -> int:
+def end_of_part(text: str, start: int) -> int:
     """Where a part that begins at `start` ends: behind the last good place to cut, if there is one."""
     most = start + MOST
     if most >= len(text):
@@ -50,7 +50,7 @@ def _end(text: str, start: int) -> int:
     return most
 
 
-def _headings(headings: Iterable[Heading], start: int, end: int) -> Iterator[Heading]:
+def headings_between(headings: Iterable[Heading], start: int, end: int) -> Iterator[Heading]:
     """The headings in a part; at its beginning those that it stands under."""
     above: list[Heading] = []
     inside: list[Heading] = []

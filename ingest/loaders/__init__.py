@@ -65,7 +65,7 @@ class LoadOptions:
 
     csv_text: tuple[str, ...] = ()
     max_bytes: int = 200 * MB
-    max_chars: int = 50_000_000
+    max_chars: int = 200_000_000
     max_pages: int = 1_000_000
     max_seconds: float = 60.0
     max_memory: int = 2048 * MB

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 from ingest.loaders.tables import column_name, column_names, find_header
-from ingest.loaders.text import read_text
+from ingest.loaders.text import text_of
 from rag.errors import LoadError
 from rag.types import Page
 
@@ -28,11 +28,12 @@ def read(path: Path, columns: Sequence[str] = ()) -> Iterator[Page]:
     "column 1", "column 2"… A record without values has no page. A column that is not there: `LoadError`.
     """
     csv.field_size_limit(LONGEST_FIELD)
-    text = read_text(path)
+    pieces = text_of(path)
+    head = next(pieces, "")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ""
-    if stated := re.match(r'"?sep=(.)"?\n', text):  # Excel's way to say it
-        delimiter, text = stated[1], text[stated.end() :]
-    yield from _pages(_rows(text, delimiter or _delimiter(text)), columns)
+    if stated := re.match(r'"?sep=(.)"?\n', head):  # Excel's way to say it
+        delimiter, head = stated[1], head[stated.end() :]
+    yield from _pages(_rows(_lines(chain([head], pieces)), delimiter or _delimiter(head)), columns)
 
 
 def _pages(rows: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Page]:
@@ -49,12 +50,24 @@ def _pages(rows: Iterator[list[str]], columns: Sequence[str]) -> Iterator[Page]:
             title = ""
 
 
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces."""
+    begun: list[str] = []
+    for piece in pieces:
+        first, *more = piece.split("\n")
+        begun.append(first)
+        if more:
+            yield "".join(begun)
+            yield from more[:-1]
+            begun = more[-1:]
+    yield "".join(begun)
+
+
+def _rows(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
     """The records; a quotation mark that belongs to no quoted field (an inch) is a letter."""
     sign = re.escape(delimiter)
     field = rf'(?:"(?:[^"]|"")*"|(?:[^"{sign}\n][^{sign}\n]*)?)'
     record = re.compile(rf"{field}(?:{sign}{field})*")
-    lines = iter(text.split("\n"))
     ahead: deque[str] = deque()
     while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
         if '"' not in line:
@@ -95,7 +108,7 @@ def _delimiter(text: str) -> str:
 
 
 def _regularity(sample: str, delimiter: str) -> tuple[float, int]:
-    widths = [len(row) for row in islice(_rows(sample, delimiter), 30) if row]
+    widths = [len(row) for row in islice(_rows(iter(sample.split("\n")), delimiter), 30) if row]
     usual = max(set(widths), key=widths.count) if widths else 0
     if usual < 2:
         return 0.0, 0

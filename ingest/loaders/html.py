@@ -7,12 +7,13 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from bs4 import BeautifulSoup
-from bs4.element import NavigableString, Tag
+from bs4.element import NavigableString, PageElement, Tag
 
 from ingest.loaders.html_writer import Writer, raised_text, write_heading, write_inline, write_list, write_table
-from ingest.loaders.text import decode, is_utf8
+from ingest.loaders.text import LARGE, decode, detect_file, is_utf8
 from rag.types import Heading, Page
 
 DROPPED = frozenset(
@@ -46,15 +47,20 @@ ALIASES = {
 }
 
 
-def read(path: Path) -> list[Page]:
-    """One page: blocks on lines of their own, table rows as "a | b", h1 to h6 as headings.
+def read(path: Path) -> Iterator[Page]:
+    """One page, a large one in parts: blocks on lines of their own, table rows as "a | b", h1 to h6 as headings.
 
     Left out: scripts, navigation, comments, what is struck out, and elements that their own attributes hide from
     everybody (hidden, aria-hidden, style), unless they are a part that a click unfolds. Style sheets are not
     applied, so what only they hide is read. Numbers of lists stand before their text; the address of a link to
     a file or another site, and what a picture shows, behind it. The title is the first heading if there is no h1.
     """
-    return [page_of(path.read_bytes())]
+    if path.stat().st_size > LARGE:
+        from ingest.loaders.html_stream import stream
+
+        yield from stream(path)
+    else:
+        yield page_of(path.read_bytes())
 
 
 def page_of(data: bytes) -> Page:
@@ -62,7 +68,8 @@ def page_of(data: bytes) -> Page:
     soup = _parse(_decode(data))
     writer = Writer()
     unfolded = {name for node in soup.select("[aria-controls]") for name in _ids(node)}
-    _write(soup.body or soup, writer, unfolded)
+    for node, opens in events(soup.body or soup, unfolded):
+        write(node, opens, writer)
     headings = writer.headings
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     if title and not any(heading.level == 1 for heading in headings):
@@ -78,14 +85,26 @@ def _parse(text: str) -> BeautifulSoup:
 
 def _decode(data: bytes) -> str:
     """A mark or valid UTF-8 decides, then what the page says of itself if it holds, then detection."""
-    said = CHARSET.search(data[:4096])
-    name = said[1].decode("ascii").lower() if said else ""
-    encoding = ALIASES.get(name, name if KNOWN.fullmatch(name) else "")
+    encoding = _said(data)
     if encoding and not _certain(data):
         text = data.decode(encoding, errors="replace")
         if text.count("\ufffd") <= len(text) // 200:
             return text.replace("\r\n", "\n").replace("\r", "\n")
     return decode(data)
+
+
+def _said(data: bytes) -> str:
+    """The encoding that a page says it has, "" for none that we know."""
+    said = CHARSET.search(data[:4096])
+    name = said[1].decode("ascii").lower() if said else ""
+    return ALIASES.get(name, name if KNOWN.fullmatch(name) else "")
+
+
+def encoding_of(path: Path) -> str:
+    """The same of a large file, "" where a mark or its bytes say better."""
+    with path.open("rb") as file:
+        said = _said(file.read(4096))
+    return "" if detect_file(path)[0].startswith("utf") else said
 
 
 def _certain(data: bytes) -> bool:
@@ -94,29 +113,29 @@ def _certain(data: bytes) -> bool:
     return is_utf8(data)
 
 
-def _write(body: Tag, out: Writer, unfolded: set[str]) -> None:
-    preformatted = 0
-    marks: list[int] = []
-    for node, opens in _events(body, unfolded):
-        if isinstance(node, NavigableString):
-            if mark := raised_text(node, out):
-                out.raw(mark)
-                continue
-            out.text(str(node)) if not preformatted else _write_raw(str(node), out)
-            continue
-        gap = 2 if node.name in PARAGRAPHS else 1 if node.name in LINES else 0
-        if gap:
-            out.block(gap)
-        if node.name == "pre":
-            preformatted += 1 if opens else -1
-        elif node.name in ("table", "tr", "td", "th"):
-            write_table(node, opens, out)
-        elif HEADING.match(node.name):
-            write_heading(node, opens, out, marks)
-        elif node.name in ("ol", "ul", "li"):
-            write_list(node, opens, out)
-        elif node.name in ("a", "img", "input", "option"):
-            write_inline(node, opens, out)
+def write(node: Tag | NavigableString, opens: bool, out: Writer) -> None:
+    """Write a text, or what an element means as it opens or closes."""
+    if isinstance(node, NavigableString):
+        if mark := raised_text(node, out):
+            out.raw(mark)
+        elif out.preformatted:
+            _write_raw(str(node), out)
+        else:
+            out.text(str(node))
+        return
+    gap = 2 if node.name in PARAGRAPHS else 1 if node.name in LINES else 0
+    if gap:
+        out.block(gap)
+    if node.name == "pre":
+        out.preformatted += 1 if opens else -1
+    elif node.name in ("table", "tr", "td", "th"):
+        write_table(node, opens, out)
+    elif HEADING.match(node.name):
+        write_heading(node, opens, out)
+    elif node.name in ("ol", "ul", "li"):
+        write_list(node, opens, out)
+    elif node.name in ("a", "img", "input", "option"):
+        write_inline(node, opens, out)
 
 
 def _write_raw(text: str, out: Writer) -> None:
@@ -125,7 +144,7 @@ def _write_raw(text: str, out: Writer) -> None:
         out.raw(text)
 
 
-def _events(root: Tag, unfolded: set[str]) -> Iterator[tuple[Tag | NavigableString, bool]]:
+def events(root: Tag, unfolded: set[str]) -> Iterator[tuple[Tag | NavigableString, bool]]:
     """Every visible element as it opens (True) and closes, and every text, without recursion."""
     stack = [(root, iter(root.children))]
     while stack:
@@ -133,14 +152,19 @@ def _events(root: Tag, unfolded: set[str]) -> Iterator[tuple[Tag | NavigableStri
         if node is None:
             yield stack.pop()[0], False
         elif isinstance(node, Tag):
-            if not _hidden(node, unfolded):
+            if not is_hidden(node, unfolded):
                 yield node, True
                 stack.append((node, iter(node.children)))
-        elif type(node) is NavigableString:  # its subclasses are comments, scripts, declarations
+        elif is_text(node):
             yield node, True
 
 
-def _hidden(node: Tag, unfolded: set[str]) -> bool:
+def is_text(node: PageElement | None) -> TypeGuard[NavigableString]:
+    """Whether a reader sees it: the subclasses are comments, scripts, declarations."""
+    return type(node) is NavigableString
+
+
+def is_hidden(node: Tag, unfolded: set[str]) -> bool:
     if node.name in DROPPED:
         return True
     if node.get("role") == "tabpanel" or node.get("id") in unfolded or node.name in ("details", "dialog"):

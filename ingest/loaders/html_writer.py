@@ -28,9 +28,19 @@ class Writer:
         self.length = 0
         self.gap = 0
         self.space = False
+        self.preformatted = 0  # open elements in which blanks and line breaks stay
+        self.marks: list[int] = []  # of each open heading: the first of its parts
         self.cells: list[int] = []  # of each open table: cells so far in a row kept on one line, or -1
         self.lists: list[int] = []  # of each open list: the number of its next item, or 0 without numbers
         self.spans: list[dict[int, tuple[int, str]]] = []  # of each open table: column → (rows to come, text)
+
+    def take(self, all_of_it: bool) -> str:
+        """What is written, and is not kept any longer; but the end, which what follows looks at."""
+        kept = 0 if all_of_it else 2
+        done = max(0, len(self.parts) - kept)
+        text = "".join(self.parts[:done])
+        del self.parts[:done]
+        return text
 
     def raw(self, text: str) -> None:
         self.parts.append(text)
@@ -109,12 +119,11 @@ def write_inline(node: Tag, opens: bool, out: Writer) -> None:
             out.text("☒ ")
 
 
-def write_heading(node: Tag, opens: bool, out: Writer, marks: list[int]) -> None:
+def write_heading(node: Tag, opens: bool, out: Writer) -> None:
     if opens:
-        marks.append(len(out.parts))
+        out.marks.append(len(out.parts))
         return
-    mark = marks.pop()
-    written = "".join(out.parts[mark:])
+    written = "".join(out.parts[out.marks.pop() :])
     if title := " ".join(written.split()):
         at = out.length - len(written.lstrip())
         out.headings.append(Heading(at, int(node.name[1]), title))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import io
 import logging
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from math import inf
 from pathlib import Path
 
+from ingest.parts import MOST, end_of_part
 from rag.errors import Skip
 from rag.text.place import lines_from
 from rag.types import Page
@@ -18,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 SAMPLE = 1 << 14
 """Bytes that are looked at to tell one encoding from another."""
+LARGE = 4 << 20
+"""Bytes from which a file is read piece by piece, never held whole."""
+PIECE = 1 << 18
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -54,9 +60,42 @@ CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
-def read(path: Path) -> list[Page]:
-    """The whole file as one page, newlines as ``\\n``, otherwise letter for letter."""
-    return [Page(read_text(path), place=lines_from(1))]
+def read(path: Path) -> Iterator[Page]:
+    """The file as one page, a large one in parts; newlines as ``\\n``, otherwise letter for letter."""
+    if path.stat().st_size <= LARGE:
+        yield Page(read_text(path), place=lines_from(1))
+        return
+    line, offset, rest = 1, 0, ""
+    for piece in pieces(path):
+        rest += piece
+        while len(rest) > MOST:
+            end = end_of_part(rest, 0)
+            yield Page(rest[:end], place=lines_from(line), offset=offset)
+            line, offset, rest = line + rest.count("\n", 0, end), offset + end, rest[end:]
+    yield Page(rest, place=lines_from(line), offset=offset)
+
+
+def text_of(path: Path) -> Iterator[str]:
+    """The decoded text of a file, a large one in pieces."""
+    return pieces(path) if path.stat().st_size > LARGE else iter([read_text(path)])
+
+
+def pieces(path: Path, encoding: str = "") -> Iterator[str]:
+    """The decoded text of a large file, some of it at a time; `Skip("binary")`, also on the way, if it is none."""
+    found, start = detect_file(path)
+    broken = control = length = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        with io.TextIOWrapper(file, encoding or found, "replace") as text:
+            while piece := text.read(PIECE):
+                length += len(piece)
+                broken += piece.count("\ufffd")
+                control += sum(1 for _ in CONTROL.finditer(piece))
+                if broken + control > 1 + length // 50:
+                    raise Skip("binary")
+                yield piece
+    if broken:
+        logger.warning("%d characters are not valid %s and were replaced", broken, encoding or found)
 
 
 def read_text(path: Path) -> str:
@@ -89,8 +128,32 @@ def detect(data: bytes) -> tuple[str, int]:
         return _best(_head(data), ("utf-16-le", "utf-16-be")), 0
     if is_utf8(data):
         return "utf-8", 0
+    return _by_sample(data), 0
+
+
+def _by_sample(data: bytes) -> str:
     sample = _sample(data)
-    return _best(sample, ("utf-8", "gb18030", "big5hkscs", "cp932", "cp1252", *_utf16(sample))), 0
+    return _best(sample, ("utf-8", "gb18030", "big5hkscs", "cp932", "cp1252", *_utf16(sample)))
+
+
+def detect_file(path: Path) -> tuple[str, int]:
+    """The same as `detect` of a file that is not held whole."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    foreign = b""
+    with path.open("rb") as file:
+        head = file.read(PIECE)
+        if head.startswith(tuple(mark for mark, _ in BOMS)) or b"\0" in head:
+            return detect(head)
+        try:
+            piece = head
+            while piece:
+                foreign = foreign or (b"" if piece.isascii() else piece)
+                decoder.decode(piece)
+                piece = file.read(PIECE)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return _by_sample(foreign), 0
+    return "utf-8", 0
 
 
 def _utf16(sample: bytes) -> tuple[str, ...]:

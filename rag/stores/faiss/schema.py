@@ -124,7 +124,7 @@ def connect_to_write(file: Path) -> sqlite3.Connection:
         db.execute("PRAGMA page_size = 8192")
         db.execute("PRAGMA journal_mode = WAL")  # readers keep reading the last commit
         db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
-        db.execute("PRAGMA cache_size = -32768")
+        db.execute("PRAGMA cache_size = -8192")  # what is written is in order: more would only take room
     return db
 
 

@@ -37,7 +37,9 @@ def require(right: bool, what: str) -> None:
 
 def keys_of(terms: Iterable[str]) -> Keys:
     """64-bit digests of terms, ascending: a segment's list of what it holds."""
-    digests = b"".join(blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest() for term in terms)
+    digests = bytearray()  # of a million terms: no list of them is made
+    for term in terms:
+        digests += blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return np.sort(np.frombuffer(digests, "<u8"))
 
 
