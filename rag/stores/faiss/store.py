@@ -73,7 +73,8 @@ class FaissStore:
         """What the index was made with; None while nothing has been written."""
         try:
             with self._readers.transaction() as db:
-                return read_state(db).manifest
+                held = self._held(db)
+                return held.manifest if held else read_state(db).manifest
         except IndexMissing:
             return None
 
@@ -199,15 +200,19 @@ class FaissStore:
         )
 
     def _view_of(self, db: sqlite3.Connection) -> _View:
-        name, generation = db.execute("SELECT name, generation FROM state").fetchone()
         with self._lock:
-            held = self._view
-            if held is not None and (held.name, held.generation) == (name, generation):
+            if held := self._held(db):
                 return held
-            view = _read_view(db)
-            if held is None or held.name != name or held.generation < generation:
+            view, held = _read_view(db), self._view
+            if held is None or held.name != view.name or held.generation < view.generation:
                 self._view = view
             return view
+
+    def _held(self, db: sqlite3.Connection) -> _View | None:
+        """The view that is kept, if it is of the generation that `db` reads."""
+        held = self._view
+        now = db.execute("SELECT name, generation FROM state").fetchone()
+        return held if held is not None and (held.name, held.generation) == now else None
 
     def _vectors_of(self, view: _View) -> ExactIndex | binary_index.CodedIndex:
         """The index of vectors for the present number of chunks: exact, or by codes."""
