@@ -5,7 +5,7 @@ In: the name of an embedder. Out: an `Embedder`, which takes texts and gives vec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from rag.errors import ConfigError
@@ -55,11 +55,11 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class CrossScript(Protocol):
-    """An embedder whose cosines are smaller where question and document are written in different scripts."""
+    """An embedder that finds across scripts: Chinese text by an English question, and back."""
 
     @property
-    def cross_script(self) -> float:
-        """A cosine across scripts as a share of one within a script, in (0, 1]."""
+    def cross_script(self) -> Mapping[str, float]:
+        """A cosine across scripts as a share of one within a script, in (0, 1], by the script of the question."""
         ...
 
 

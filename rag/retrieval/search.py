@@ -57,7 +57,7 @@ def search(
     """
     wordings = synonyms.wordings(question) if synonyms else [question]
     asked = [_Asked(text, vector) for text, vector in zip(wordings, embedder.embed_queries(wordings), strict=True)]
-    scale = embedder.cross_script if isinstance(embedder, CrossScript) else 1.0
+    scale = embedder.cross_script if isinstance(embedder, CrossScript) else {}
     try:
         return _search(store, asked, k, weights, where, scale)
     except StoreError:  # a commit may have come between the reads: once more, on what is there now
@@ -71,7 +71,12 @@ class _Asked:
 
 
 def _search(
-    store: Store, asked: Sequence[_Asked], k: int, weights: Weights, where: Where | None, scale: float
+    store: Store,
+    asked: Sequence[_Asked],
+    k: int,
+    weights: Weights,
+    where: Where | None,
+    scale: Mapping[str, float],
 ) -> list[Hit]:
     chunks: dict[int, Chunk] = {}
     n = max(CANDIDATES, 4 * k)
@@ -89,15 +94,15 @@ def _rank(
     n: int,
     weights: Weights,
     where: Where | None,
-    scale: float,
+    scale: Mapping[str, float],
     chunks: dict[int, Chunk],
 ) -> list[_Found]:
     """What one wording finds, best first; `chunks` are those that were read, and become more."""
     dense = store.dense(asked.vector, n, where)
     lexical = store.lexical(mend_terms(search_terms(asked.text), store.rarities), n, where)
-    if scale < 1 and not isinstance(store, KnowsScripts):
+    if scale and not isinstance(store, KnowsScripts):
         chunks |= _read(store, [i for i in _ids(dense, lexical) if i not in chunks])
-    across = {} if scale >= 1 else _across(store, dense, chunks, asked.text, scale)
+    across = _across(store, dense, chunks, asked.text, scale) if scale else {}
     cosine, bm25 = scores_by_id(dense), scores_by_id(lexical)
     fused = fuse(dense, lexical, weights.of(asked.text), n, across)
     return [_Found(each.id, each.score, cosine.get(each.id), bm25.get(each.id)) for each in fused]
@@ -121,7 +126,7 @@ def _read(store: Store, ids: Sequence[int]) -> dict[int, Chunk]:
 
 
 def _across(
-    store: Store, dense: Sequence[Scored], chunks: Mapping[int, Chunk], question: str, scale: float
+    store: Store, dense: Sequence[Scored], chunks: Mapping[int, Chunk], question: str, scale: Mapping[str, float]
 ) -> dict[int, float]:
     """The cosine's weight for what the dense side found in another script than the question's."""
     asked = script(question)
@@ -131,7 +136,7 @@ def _across(
     else:
         latin = [_script(embedding_text(chunks[i])) == "latin" for i in ids]
     return {
-        i: CROSS_SCRIPT_WEIGHT[asked] / scale
+        i: CROSS_SCRIPT_WEIGHT[asked] / scale[asked]
         for i, is_latin in zip(ids, latin, strict=True)
         if is_latin != (asked == "latin")
     }

@@ -105,6 +105,11 @@ _EMPTY_WORDS = frozenset(
 )
 
 
+def is_empty_word(term: str) -> bool:
+    """Whether `term` is one of the commonest function words."""
+    return term in _EMPTY_WORDS
+
+
 def content_terms(text: str) -> set[str]:
     """The terms of `text` that carry its meaning: `split_terms` without the commonest function words."""
     return set(split_terms(text)) - _EMPTY_WORDS

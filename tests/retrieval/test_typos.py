@@ -10,6 +10,7 @@ import pytest
 from rag import RAG
 from rag.retrieval.typos import find_missing, mend_terms
 from rag.text import chunk_terms, search_terms
+from rag.text.homophones import homophones
 from rag.types import Chunk
 
 TEXT = "You receive a replacement valve under warranty. The separate invoice is sent to the accommodation address."
@@ -45,11 +46,52 @@ def test_one_wrong_letter_is_mended(asked: str, meant: str) -> None:
         "Is the warranty for a hippopotamus",  # nothing like it is there
         "the vlave of E-04 costs 12",  # too short to be sure
         "Wann kommt meine Rechung",  # another language
-        "密马在哪里",
+        "密马在哪里",  # nothing like it is there
     ],
 )
 def test_all_else_is_left_as_it_is(asked: str) -> None:
     assert mend_terms(search_terms(asked), rarities) == search_terms(asked)
+
+
+CHINESE = "登录密码由财务部发放，费用报销须在三十天内提交。账号被锁定时请联系管理员。"
+
+
+def chinese_rarities(terms: Sequence[str]) -> list[float]:
+    held = set(search_terms(CHINESE))
+    return [0.5 if term in held else 1.0 for term in terms]
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("密马", "密码"),
+        ("登录密马", "登录密码"),
+        ("怎么抱销费用", "怎么报销费用"),
+        ("帐号锁定", "账号锁定"),
+        ("登陆密码", "登录密码"),
+    ],
+)
+def test_a_character_that_sounds_alike_is_mended(asked: str, meant: str) -> None:
+    assert mend_terms(search_terms(asked), chinese_rarities) == search_terms(meant)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "登录密码",
+        "锁定账号",
+        "长颈鹿吃什么",  # about other things
+        "会议室预定流程密马登录账号锁定怎么办",  # a long one is found by its other words
+    ],
+)
+def test_other_chinese_is_left_as_it_is(asked: str) -> None:
+    assert mend_terms(search_terms(asked), chinese_rarities) == search_terms(asked)
+
+
+def test_characters_that_sound_alike() -> None:
+    assert set("码妈") <= set(homophones("马"))
+    assert "马" not in homophones("马")
+    assert homophones("A") == homophones("龘") == ""
 
 
 def test_an_identifier_that_is_nowhere_is_named() -> None:

@@ -7,7 +7,7 @@ of texts is compared by both models where both can read it, and by the second al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from threading import Lock
 
@@ -42,7 +42,7 @@ class BilingualEmbedder:
     id = "bilingual"
     dim = _DIM
     max_tokens = minilm.MAX_TOKENS
-    cross_script = (1 - LATIN_SHARE) ** 0.5
+    cross_script: Mapping[str, float] = dict.fromkeys(("latin", "other"), (1 - LATIN_SHARE) ** 0.5)
     """What a cosine across scripts is of the second model's own: see `blocks`."""
 
     def __init__(self) -> None:
