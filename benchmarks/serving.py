@@ -1,8 +1,12 @@
 """How `rag serve` holds up: its start, many clients searching at once, the first word of an answer, its memory.
 
-Usage: python benchmarks/serving.py faiss:INDEX [--clients 50] [--seconds 60] [--questions 2000] [--uploads 200]
+Usage: python benchmarks/serving.py faiss:INDEX [--clients 50] [--think 10] [--seconds 60] [--questions 2000]
+    [--uploads 200]
 
 The server runs without a language model (what is measured is the server), the clients on the same machine.
+Twice: by clients that ask again at once, which is how many searches a second there are (their wait can't fall
+below clients / searches a second); and by clients that read for `--think` seconds (in the mean) before they ask
+again, as people do.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import socket
 import statistics
 import subprocess
@@ -57,21 +62,26 @@ def questions_of(index: str) -> list[str]:
     return [f"What does it say about {title}?" for title in dict.fromkeys(titles)]
 
 
-async def load(base: str, questions: list[str], clients: int, seconds: float) -> tuple[list[float], int]:
-    """The seconds of each search, and how many failed, while `clients` ask one after the other."""
+async def load(
+    base: str, questions: list[str], clients: int, seconds: float, think: float = 0.0
+) -> tuple[list[float], int]:
+    """The seconds of each search, and how many failed, while `clients` ask, read for `think` seconds, and ask."""
     taken: list[float] = []
     failed = 0
+    dice = random.Random(1)
     end = time.perf_counter() + seconds
 
     async def one(at: int) -> None:
         nonlocal failed
         async with httpx.AsyncClient(base_url=base, timeout=60) as client:
+            await asyncio.sleep(dice.uniform(0, think))
             while time.perf_counter() < end:
                 began = time.perf_counter()
                 got = await client.post("/api/search", json={"question": questions[at % len(questions)]})
                 taken.append(time.perf_counter() - began)
                 failed += not got.is_success
                 at += clients
+                await asyncio.sleep(min(dice.expovariate(1 / think), end - time.perf_counter()) if think else 0)
 
     await asyncio.gather(*(one(at) for at in range(clients)))
     return taken, failed
@@ -128,7 +138,7 @@ def megabytes(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("index")
-    for name, default in (("clients", 50), ("seconds", 60), ("questions", 2000), ("uploads", 200)):
+    for name, default in (("clients", 50), ("think", 10), ("seconds", 60), ("questions", 2000), ("uploads", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     questions = questions_of(given.index)
@@ -137,6 +147,7 @@ def main() -> None:
         computed = processor_seconds(pid)
         taken, failed = asyncio.run(load(base, questions, given.clients, given.seconds))
         computed = processor_seconds(pid) - computed
+        people, failed_people = asyncio.run(load(base, questions, given.clients, given.seconds, given.think))
         first = [first_event(base, question) for question in questions[:20]]
         use(base, questions, given.questions // 4, given.uploads // 4)
         before = megabytes(pid)
@@ -149,6 +160,10 @@ def main() -> None:
             "processor_ms_per_search": round(1000 * computed / len(taken), 1),
             "p50_ms": round(1000 * statistics.median(taken), 1),
             "p95_ms": round(1000 * statistics.quantiles(taken, n=20)[-1], 1),
+            "thinking_searches": len(people),
+            "thinking_failed": failed_people,
+            "thinking_p50_ms": round(1000 * statistics.median(people), 1),
+            "thinking_p95_ms": round(1000 * statistics.quantiles(people, n=20)[-1], 1),
             "first_event_p95_s": round(statistics.quantiles(first, n=20)[-1], 3),
             "memory_mb": [round(before), round(megabytes(pid))],
         }
