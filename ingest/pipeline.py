@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ingest.chunk import chunker_for
 from ingest.discover import File, Found, discover
@@ -15,12 +15,12 @@ from ingest.indexer import Indexer, manifest_for
 from ingest.loaders import LoadOptions, file_type
 from ingest.reader_pool import Loaders
 from ingest.report import IngestReport, Progress, Stopped
-from ingest.title import with_title
+from ingest.title import in_words, with_title
 from rag.config import Settings
 from rag.embedders import Embedder
 from rag.errors import LoadError, Skip
 from rag.stores import CanDump, Store
-from rag.types import Document, Manifest, Page
+from rag.types import Chunk, Document, Manifest, Page
 
 _MOST_CARRIED = 20_000  # chunks of a document that are held to be renamed; a longer one is read again
 _BEAT = 0.2  # seconds between two words on how far it is
@@ -223,7 +223,7 @@ class _Run:
 
     def _take_over(self, document: Document, before: str | None) -> bool:
         """Give `document` the chunks of the same file under another name or path; whether there is one."""
-        name = before or self._moved.get((document.sha256, Path(document.path).name))
+        name = before or self._moved_from(document)
         old = self.known.get(name or "")
         if name is None or old is None or name in self.left:
             return False
@@ -232,19 +232,27 @@ class _Run:
                 self._remove([before])
             return False
         _, chunks, vectors = self.store.rows(name)
+        if not before and not _keep_their_title(chunks, old, document):
+            return False
         self._remove([name])
         renamed = [replace(chunk, source=document.source) for chunk in chunks]
         self.indexer.writer.put(replace(document, chunks=old.chunks), renamed, vectors)
         return True
 
+    def _moved_from(self, document: Document) -> str | None:
+        """The source of the same content whose file is gone: one of this name, else of another."""
+        found = [source for source in self._gone.get(document.sha256, ()) if source not in self.left]
+        name = Path(document.path).name
+        return min(found, key=lambda source: Path(self.known[source].path).name != name, default=None)
+
     @cached_property
-    def _moved(self) -> dict[tuple[str, str], str]:
-        """The sources whose files are gone, by content and name."""
-        return {
-            (document.sha256, Path(document.path).name): source
-            for source, document in self.known.items()
-            if is_gone(document.path)
-        }
+    def _gone(self) -> dict[str, list[str]]:
+        """The sources whose files are gone, by content."""
+        gone: dict[str, list[str]] = {}
+        for source, document in self.known.items():
+            if is_gone(document.path):
+                gone.setdefault(document.sha256, []).append(source)
+        return gone
 
     def work(self) -> IngestReport:
         """Read, chunk, embed and commit what is queued. Raises Stopped where it is interrupted."""
@@ -309,3 +317,11 @@ class _Run:
             done = self.done + len(self.indexer.committed)
             share = self.read / self.to_read if self.to_read else 1.0
             self.progress(Progress(done, len(self.names), self.indexer.chunks, self.shown_at - self.began, share))
+
+
+def _keep_their_title(chunks: Sequence[Chunk], old: Document, new: Document) -> bool:
+    """Would its chunks be the same under its new name? What has no title of its own is called by that."""
+    before, after = PurePath(old.path), PurePath(new.path)
+    named = in_words(before.name)
+    called = any(named in title.split(" · ") for chunk in chunks for title in chunk.heading[:1])
+    return before.name == after.name or (before.suffix == after.suffix and not called)

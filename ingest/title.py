@@ -34,7 +34,7 @@ def title_of(name: str, first: Page) -> str:
     top = [heading.title for heading in first.headings if heading.level == 1]
     stated = _sensible(first.title) or _sensible(top[0] if len(top) == 1 else "")
     # A first line may be but the company's name, as a file's name may be a number: together they tell most.
-    guessed = (_sensible(_in_words(name)), _sensible(_first_line(first)) or _sensible(_subject(first)))
+    guessed = (_sensible(in_words(name)), _sensible(_first_line(first)) or _sensible(_subject(first)))
     return stated or " · ".join(dict.fromkeys(filter(None, guessed)))
 
 
@@ -71,6 +71,6 @@ def _subject(first: Page) -> str:
     return opening[1] if opening and first.text.count(opening[1]) >= _RECURS else ""
 
 
-def _in_words(name: str) -> str:
+def in_words(name: str) -> str:
     """A file's name as words: "travel-policy_2024.md" is "travel policy 2024"."""
     return re.sub(r"[\s_+-]+", " ", PurePath(name).stem).strip()

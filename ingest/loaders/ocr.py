@@ -150,10 +150,13 @@ def _reader() -> Any:
         flipped = 0.0
 
         def cls_and_rotate(self, pictures: Any) -> Any:
-            upright, result = super().cls_and_rotate(pictures)
+            # A page stands on its feet or on its head, as most of its lines do: single lines are told wrongly.
+            _, result = super().cls_and_rotate(pictures)
             labels = [label for label, _ in result.cls_res or ()]
             self.flipped = labels.count("180") / max(1, len(labels))
-            return upright, result
+            if self.flipped > 0.5:
+                pictures = [np.ascontiguousarray(picture[::-1, ::-1]) for picture in pictures]
+            return pictures, result
 
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)
     return Reader(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 2})

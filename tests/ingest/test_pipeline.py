@@ -188,7 +188,18 @@ def test_a_file_that_is_now_ignored_leaves(store: Store, tree: Tree) -> None:
     assert counts(run(store, folder)) == (0, 0, 1, 1)
 
 
-def test_a_renamed_file_is_removed_and_added(store: Store, tree: Tree) -> None:
+def test_a_renamed_file_is_not_embedded_again(store: Store, tree: Tree) -> None:
+    folder = tree({"a.md": "# Warranty\n\nalpha", "sub/b.md": "# Payment\n\nbeta"})
+    run(store, folder)
+    (folder / "a.md").rename(folder / "z.md")
+    (folder / "sub").rename(folder / "other")
+    report = run(store, folder)
+    assert (report.moved, counts(report)) == (2, (0, 0, 0, 0))
+    assert sources(store) == ["docs/other/b.md", "docs/z.md"]
+    assert best(store, "alpha") == "docs/z.md"
+
+
+def test_a_file_that_is_called_by_its_name_is_read_again_under_another(store: Store, tree: Tree) -> None:
     folder = tree({"a.md": "alpha"})
     run(store, folder)
     (folder / "a.md").rename(folder / "乙.md")
