@@ -13,7 +13,7 @@ from ingest.chunk import Chunker
 from ingest.report import Problem
 from rag.embedders import Embedder, EmbedsForIndex, EmbedsOnWrite
 from rag.errors import EmbedderError
-from rag.stores import TakesParts, Writer
+from rag.stores import CanPutInParts, Writer
 from rag.text import TERMS, embedding_text
 from rag.types import Chunk, Document, Manifest, Page, Vectors
 
@@ -50,7 +50,7 @@ class Indexer:
         rows = _LongRows()
         chunks = rows.watch(self.chunker.chunks(document.source, pages))
         first = list(islice(chunks, BATCH + 1))
-        if len(first) > BATCH and isinstance(self.writer, TakesParts):
+        if len(first) > BATCH and isinstance(self.writer, CanPutInParts):
             self.flush()
             self._add_in_parts(self.writer, document, chain(first, chunks))
         else:
@@ -80,9 +80,9 @@ class Indexer:
         self._waiting.clear()
         self._size = 0
 
-    def _add_in_parts(self, writer: TakesParts, document: Document, chunks: Iterator[Chunk]) -> None:
+    def _add_in_parts(self, writer: CanPutInParts, document: Document, chunks: Iterator[Chunk]) -> None:
         count = 0
-        with writer.parts(document) as add:
+        with writer.put_in_parts(document) as add:
             while part := list(islice(chunks, BATCH)):
                 add(part, self._embed(part))
                 count += len(part)

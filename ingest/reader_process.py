@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ingest.loaders import LoadOptions, load
-from ingest.parts import in_parts
+from ingest.long_pages import split_long_pages
 from rag.errors import LoadError, Skip, one_line
 from rag.types import Page
 
@@ -90,7 +90,7 @@ def _answer(out: IO[bytes], path: Path, options: LoadOptions) -> None:
 def _send_pages(out: IO[bytes], pages: Iterable[Page]) -> None:
     batch: list[Any] = []
     chars, sent = 0, time.monotonic()
-    for page in in_parts(pages):
+    for page in split_long_pages(pages):
         headings = [[h.offset, h.level, h.title] for h in page.headings]
         batch.append([page.text, page.number, headings, page.label, page.title, page.place, page.offset, page.ocr])
         chars += len(page.text) + len(page.place) + 100

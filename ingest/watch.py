@@ -12,7 +12,7 @@ from typing import Any
 from ingest.discover import IGNORE
 from ingest.loaders import is_readable_type
 
-__all__ = ["looks"]
+__all__ = ["wait_for_changes"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _QUIET, _LONGEST, _BEAT = 400, 10_000, 1_000
 """Milliseconds: without a change before one is told; from the first one at most; between looks at the clock."""
 
 
-def looks(paths: Sequence[Path], every: float = FULL_LOOK) -> Iterator[None]:
+def wait_for_changes(paths: Sequence[Path], every: float = FULL_LOOK) -> Iterator[None]:
     """Yields when it is time to look: as soon as changes are heard of, after each of them, and `every` seconds.
 
     Paths that are missing, or are another folder than before (a disk taken away or put in), are waited for.

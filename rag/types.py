@@ -35,7 +35,7 @@ class Page:
     `headings` lie in order of offset. `label` names a record inside a table ("row 12"). `title` is the
     document's, on its first page; the heading path of each of its chunks begins with it. `place` is where
     its words stand: `rag.text.place`. `offset` is where `text` begins in the page, where that is too long to be
-    handed on in one piece (`ingest.parts`). `ocr` is how sure OCR was of the text, in (0, 1]; 0 for text that
+    handed on in one piece (`ingest.long_pages`). `ocr` is how sure OCR was of the text, in (0, 1]; 0 for text that
     the file itself holds.
     """
 

@@ -160,9 +160,9 @@ def _read(kind: str, path: Path, options: LoadOptions, inside: Inside) -> Iterab
 
             return pptx.read(path)
         case "office":
-            from ingest.loaders import older
+            from ingest.loaders import legacy
 
-            return older.read(path)
+            return legacy.read(path)
         case "epub":
             from ingest.loaders import epub
 
@@ -201,12 +201,12 @@ def _read(kind: str, path: Path, options: LoadOptions, inside: Inside) -> Iterab
 
 def _attachments(options: LoadOptions, inside: Inside) -> Callable[[str, bytes], Iterator[Page]]:
     """What reads a mail's attachments; those that cannot be read are logged."""
-    from ingest.loaders.archive import within
+    from ingest.loaders.archive import read_member
 
     def read(name: str, data: bytes) -> Iterator[Page]:
         try:
             inside.take(len(data))
-            yield from within(name, data, lambda path: load(path, options, inside.deeper()))
+            yield from read_member(name, data, lambda path: load(path, options, inside.deeper()))
         except LoadError as error:
             logger.warning("an attachment was not read: %s (%s)", name, error)
 

@@ -41,11 +41,11 @@ def read(path: Path, inside: Inside, load: Load) -> Iterator[Page]:
         try:
             if isinstance(data, LoadError):
                 raise data
-            for page in within(name, data, load):
+            for page in read_member(name, data, load):
                 yield replace(page, title="" if found else path.stem)  # no file's title is the archive's
                 found += 1
         except LoadError as error:
-            problems.append(f"{shown(name)} ({error})")
+            problems.append(f"{safe_name(name)} ({error})")
     if not found:
         raise Skip(f"nothing in it can be read: {'; '.join(problems[:3]) or 'it is empty'}")
     if problems:
@@ -53,7 +53,7 @@ def read(path: Path, inside: Inside, load: Load) -> Iterator[Page]:
         logger.warning("files inside that were not read: %s%s", "; ".join(problems[:5]), more)
 
 
-def within(name: str, data: bytes, load: Load) -> Iterator[Page]:
+def read_member(name: str, data: bytes, load: Load) -> Iterator[Page]:
     """The pages of a file inside another one. Its name is shown, and never used as a path."""
     from ingest.loaders import file_type
 
@@ -63,11 +63,11 @@ def within(name: str, data: bytes, load: Load) -> Iterator[Page]:
         path = Path(folder) / f"inside{suffix if suffix[1:].isalnum() else ''}"
         path.write_bytes(data)
         for page in load(path):
-            label = f"{shown(name)} · {page.label}" if page.label else shown(name)
+            label = f"{safe_name(name)} · {page.label}" if page.label else safe_name(name)
             yield replace(page, label=label, title="")
 
 
-def shown(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name inside an archive as it is shown: no way out of it, no drive, no control characters."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return "/".join("".join(char if char.isprintable() else "?" for char in part) for part in parts)[:200] or "?"
@@ -133,4 +133,4 @@ def _tarred(path: Path, inside: Inside) -> Iterator[tuple[str, bytes]]:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in shown(name).split("/"))
+    return any(part.startswith(".") or part == "__MACOSX" for part in safe_name(name).split("/"))

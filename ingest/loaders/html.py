@@ -12,7 +12,14 @@ from typing import TypeGuard
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, Tag
 
-from ingest.loaders.html_writer import Writer, raised_text, write_heading, write_inline, write_list, write_table
+from ingest.loaders.html_writer import (
+    Writer,
+    superscript_text,
+    write_heading,
+    write_inline,
+    write_list,
+    write_table,
+)
 from ingest.loaders.text import LARGE, decode, detect_file, is_utf8
 from rag.types import Heading, Page
 
@@ -116,7 +123,7 @@ def _certain(data: bytes) -> bool:
 def write(node: Tag | NavigableString, opens: bool, out: Writer) -> None:
     """Write a text, or what an element means as it opens or closes."""
     if isinstance(node, NavigableString):
-        if mark := raised_text(node, out):
+        if mark := superscript_text(node, out):
             out.raw(mark)
         elif out.preformatted:
             _write_raw(str(node), out)

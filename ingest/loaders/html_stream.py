@@ -17,7 +17,7 @@ from bs4.element import PageElement, Tag
 from ingest.loaders.html import encoding_of, events, is_hidden, is_text, write
 from ingest.loaders.html_writer import Writer
 from ingest.loaders.text import PIECE, pieces
-from ingest.parts import MOST, end_of_part, headings_between
+from ingest.long_pages import MOST, end_of_part, headings_between
 from rag.types import Heading, Page
 
 # What may be looked into before all of it is there: its end is not needed to write its beginning.

@@ -6,7 +6,7 @@ import re
 
 from bs4.element import NavigableString, Tag
 
-from ingest.loaders.raised import raised
+from ingest.loaders.superscript import superscript
 from rag.types import Heading
 
 ABROAD = re.compile(r"(https?:)?//|mailto:", re.IGNORECASE)
@@ -71,12 +71,12 @@ class Writer:
             self.gap = max(self.gap, gap)
 
 
-def raised_text(node: NavigableString, out: Writer) -> str:
+def superscript_text(node: NavigableString, out: Writer) -> str:
     """The text of a `<sup>` as letters that are no part of a number, "" elsewhere."""
     if node.parent is None or node.parent.name != "sup" or out.space or out.gap or not out.parts:
         return ""
     before, text = "".join(out.parts[-2:]), str(node).strip()
-    return raised(before, text) if text and not before[-1:].isspace() else ""
+    return superscript(before, text) if text and not before[-1:].isspace() else ""
 
 
 def write_list(node: Tag, opens: bool, out: Writer) -> None:

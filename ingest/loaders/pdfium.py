@@ -18,7 +18,7 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from ingest.loaders.layout.words import Corners, Placed, Word
-from ingest.loaders.raised import raised
+from ingest.loaders.superscript import superscript
 
 MOST_CHARS = 2_000_000
 """Letters of one page: what has more is no page that somebody reads."""
@@ -171,7 +171,7 @@ def _words(letters: str, boxes: Any, sheet: Sheet) -> list[Word]:
             word = _LIGATURE.sub(lambda m: unicodedata.normalize("NFKC", m[0]), word)
         last = found[-1] if smaller else None
         if last and _BASE.search(last.text) and _is_raised(last, left, top, bottom, right):
-            last.text += raised(last.text, word)
+            last.text += superscript(last.text, word)
             last.x1 = max(last.x1, right)
         else:
             found.append(Word(word, left, top, right, bottom, close))

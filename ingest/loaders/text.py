@@ -12,7 +12,7 @@ from functools import cache
 from math import inf
 from pathlib import Path
 
-from ingest.parts import MOST, end_of_part
+from ingest.long_pages import MOST, end_of_part
 from rag.errors import Skip
 from rag.text.place import lines_from
 from rag.types import Page

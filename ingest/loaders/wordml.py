@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.loaders.raised import raised
+from ingest.loaders.superscript import superscript
 
 _NAMESPACES = {
     "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
@@ -88,7 +88,7 @@ class Runs:
         local = child.tag.rpartition("}")[2]
         if child.tag in _TEXT:
             text = child.text or ""
-            return raised("".join(parts[-3:]), text) if _is_raised(child) and text.strip() else text
+            return superscript("".join(parts[-3:]), text) if _is_raised(child) and text.strip() else text
         if child.tag in _BLANKS:
             return _BLANKS[child.tag]
         if child.tag == _SYM:
@@ -111,7 +111,7 @@ class Runs:
         if note is None:
             return ""
         self._count += 1
-        mark = raised("1", str(self._count))
+        mark = superscript("1", str(self._count))
         text = " ".join(self.text(note).split())
         if text:
             self._waiting.append(f"{mark} {text}")
@@ -170,7 +170,7 @@ def _formula(element: Any, depth: int = 0) -> str:  # noqa: PLR0911 - one for ea
 
 
 def _power(base: str, exponent: str) -> str:
-    said = raised("10", exponent)
+    said = superscript("10", exponent)
     return base + said if said != exponent else f"{base}^{_bracketed(exponent)}"
 
 

@@ -77,9 +77,9 @@ def main() -> None:
         # A terminal that cannot show a character shows "?" for it and goes on.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    with interrupt.watched():
+    with interrupt.watch_interrupts():
         status = run(rag)
     if status == interrupt.STATUS:
-        interrupt.leave()
+        interrupt.exit_now()
     if status:
         sys.exit(status)

@@ -162,10 +162,10 @@ def _where(source: str | None, kind: str | None, page: str | None) -> Where | No
 
 def load_model(rag: RAG) -> None:
     """Load the language model, with a message on the terminal; Ctrl-C ends the process meanwhile."""
-    from rag.cli.interrupt import at_once
+    from rag.cli.interrupt import end_at_once
 
     waiting = say("Loading the model…", "正在加载模型……") if is_terminal(sys.stderr) else ""
-    with at_once():
+    with end_at_once():
         if waiting:
             show(waiting, err=True, end="\r")
         rag.answerer  # noqa: B018 - a property that loads
@@ -177,10 +177,10 @@ def load_model(rag: RAG) -> None:
 def open_rag(index: str | None, embedder: str | None, llm: str | None, **settings: Any) -> Iterator[RAG]:
     """The index, with a bar whenever model weights are fetched."""
     from rag.api import RAG
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.index import Index
 
     with Index.open(index) as found:
         found.manifest()  # raises IndexMissing before any model is loaded or fetched
-    with fetching(), RAG.open(index, embedder=embedder, llm=llm, **settings) as rag:
+    with download_bar(), RAG.open(index, embedder=embedder, llm=llm, **settings) as rag:
         yield rag

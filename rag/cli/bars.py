@@ -68,7 +68,7 @@ def count_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
 
 
 @contextmanager
-def fetching() -> Iterator[None]:
+def download_bar() -> Iterator[None]:
     """While this is open, a bar on the terminal's stderr shows the fetching of weights, if there is any."""
     from rag.weights.cache import watched_by
 

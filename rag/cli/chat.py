@@ -51,7 +51,7 @@ def chat(
         conversation = rag.chat(Where(source) if source else None)
         if typed := is_terminal(sys.stdin) and is_terminal(sys.stdout):
             threading.Thread(target=_get_ready, args=(conversation.answerer,), daemon=True).start()
-        with interrupt.patient() if typed else nullcontext():
+        with interrupt.let_it_finish() if typed else nullcontext():
             for line in _typed() if typed else _piped():
                 try:
                     if not _turn(rag, conversation, line.strip(), show_asked):
@@ -59,7 +59,7 @@ def chat(
                 except KeyboardInterrupt:
                     if not typed:
                         raise
-                    interrupt.handled()
+                    interrupt.mark_handled()
                     show(say("\n(stopped)", "\n（已停止）"))
 
 
@@ -138,7 +138,7 @@ def _typed() -> Iterator[str]:
         try:
             yield session.prompt("› ")
         except KeyboardInterrupt:
-            interrupt.handled()
+            interrupt.mark_handled()
         except EOFError:
             return
 

@@ -41,13 +41,13 @@ def evaluate() -> None:
 def retrieval(
     folder: Path, embedder: str | None, as_json: bool, limit: int | None, chunk_tokens: int | None
 ) -> None:
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.retrieval import evaluate_retrieval
 
     settings = load_settings({"embedder": embedder, "chunk_tokens": chunk_tokens})
-    with fetching():
+    with download_bar():
         figures = evaluate_retrieval(folder, load_embedder(settings.embedder or DEFAULT_EMBEDDER), settings, limit)
     if as_json:
         show_json(figures)
@@ -98,7 +98,7 @@ def answers(
     import tempfile
 
     from rag.answering.answerer import Answerer
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
     from rag.evaluation.answers import curve, figures, naive, run, sample, write_table
@@ -111,7 +111,7 @@ def answers(
     beir = read_beir(folder)
     by_kind = has_kinds([*beir.queries, *beir.unanswerable])
     queries = sample(beir, limit, seed)
-    with fetching(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+    with download_bar(), tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         model = load_embedder(settings.embedder or DEFAULT_EMBEDDER)
         store = open_store(f"faiss:{scratch}/index")
         index_beir(store, model, beir, settings)

@@ -67,7 +67,7 @@ def ingest(
     from ingest.discover import check_path
     from ingest.report import Stopped
     from rag.api import RAG
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
 
     if not paths and not prune:
         raise click.UsageError(say("name a folder or a file to read", "请给出要读取的文件夹或文件"))
@@ -75,7 +75,7 @@ def ingest(
         check_path(path)  # said before any model is fetched
     columns = tuple(name.strip() for name in (csv_text or "").split(",") if name.strip())
     with (
-        fetching(),
+        download_bar(),
         RAG.open(
             index, embedder=embedder, llm="none", chunk_tokens=chunk_tokens, ocr=False if no_ocr else None
         ) as rag,

@@ -3,7 +3,7 @@
 The first raises KeyboardInterrupt, so that what is finished can be kept. Python hears of a signal only between two
 of its own steps. So the operating system wakes a thread as well, which ends the process where that takes too long:
 a library computes, or a thread is waited for. A library that keeps Python's lock stops that thread too; what does
-so is run under `at_once`.
+so is run under `end_at_once`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["STATUS", "at_once", "handled", "leave", "patient", "watched"]
+__all__ = ["STATUS", "end_at_once", "exit_now", "let_it_finish", "mark_handled", "watch_interrupts"]
 
 STATUS = 130
 """The exit status of what Ctrl-C has ended, as shells have it."""
@@ -33,7 +33,7 @@ class _State:
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def watch_interrupts() -> Iterator[None]:
     """While this is open, Ctrl-C is handled so; not outside the main thread, and not where it is ignored."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored or threading.current_thread() is not threading.main_thread():
@@ -59,14 +59,14 @@ def watched() -> Iterator[None]:
         os.close(hears)
 
 
-def handled() -> None:
+def mark_handled() -> None:
     """A KeyboardInterrupt was caught, and the command goes on."""
     _State.handled += 1
     signal.signal(signal.SIGINT, _interrupt)
 
 
 @contextmanager
-def patient() -> Iterator[None]:
+def let_it_finish() -> Iterator[None]:
     """While this is open, the first Ctrl-C stops what is done, not the command, and may take its time."""
     _State.patience = None
     try:
@@ -76,7 +76,7 @@ def patient() -> Iterator[None]:
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
+def end_at_once() -> Iterator[None]:
     """While this is open, Ctrl-C ends the process itself: for work that keeps Python's lock and loses nothing."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored or threading.current_thread() is not threading.main_thread():
@@ -89,7 +89,7 @@ def at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def leave() -> NoReturn:
+def exit_now() -> NoReturn:
     """End the process now: no thread is waited for, and the terminal's cursor shows."""
     if sys.platform != "win32" and os.isatty(2):
         os.write(2, _SHOW_CURSOR)
@@ -108,7 +108,7 @@ def _watch(hears: int) -> None:
         before = _State.handled
         select.select([hears], [], [], _State.patience)  # a second one, or the time is over
         if _State.handled == before and _is_open(hears):
-            leave()
+            exit_now()
 
 
 def _is_open(hears: int) -> bool:

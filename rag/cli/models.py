@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rag.cli.bars import fetching
+from rag.cli.bars import download_bar
 from rag.cli.help import Sections
 from rag.cli.screen import options, say, show, show_json
 
@@ -49,7 +49,7 @@ def pull(names: tuple[str, ...]) -> None:
     from rag.weights.cache import catalogue
     from rag.weights.cache import pull as fetch
 
-    with fetching():
+    with download_bar():
         for name in names or [n for n, model in catalogue().items() if model.default]:
             show(f"{name}: {fetch(name)}")
 

@@ -93,7 +93,7 @@ def serve(
     log_questions: bool,
     no_browser: bool,
 ) -> None:
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.config import load_indexes, load_settings
     from rag.server.indexes import Indexes
     from rag.server.options import Options, check_options
@@ -114,7 +114,7 @@ def serve(
         )
     )
     urls = named_urls(indexes) or load_indexes() or {"default": load_settings().index}
-    with fetching():
+    with download_bar():
         opened = Indexes(urls, llm, embedder=embedder, strictness=strictness)
         opened.load()
 

@@ -42,11 +42,11 @@ def watch(
 ) -> None:
     from ingest.discover import check_path
     from rag.api import RAG
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
 
     for path in paths:
         check_path(path)  # said before any model is fetched
-    with fetching(), RAG.open(index, embedder=embedder, llm="none") as rag:
+    with download_bar(), RAG.open(index, embedder=embedder, llm="none") as rag:
         keep_in_step(rag, paths, (), allow_empty, as_json)
 
 
@@ -54,13 +54,13 @@ def keep_in_step(
     rag: RAG, paths: Sequence[Path], columns: Sequence[str], allow_empty: bool, as_json: bool
 ) -> None:
     """Ingest `paths` whenever something changed in them, and say what became of it; ends with Ctrl-C."""
-    from ingest.watch import looks
+    from ingest.watch import wait_for_changes
 
     log = _Log(rag.store.documents(), as_json)
     try:
-        with interrupt.patient():
+        with interrupt.let_it_finish():
             show(say("Watching; Ctrl-C ends it.", "正在监视，按 Ctrl-C 结束。"), err=True)
-            for _ in looks(paths):
+            for _ in wait_for_changes(paths):
                 _look(rag, paths, columns, allow_empty, log)
     except KeyboardInterrupt:
         show(say("Stopped: the index is as the last lines say.", "已停止：索引与上面所示一致。"), err=True)

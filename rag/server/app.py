@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 from ingest.pipeline import load_options
 from rag import __version__
 from rag.mcp import create_mcp, streamable
-from rag.server.answers.asking import Asked
+from rag.server.answers.asking import AnswerRequest
 from rag.server.documents.reading import Documents
 from rag.server.failures import add_handlers
 from rag.server.indexes import Indexes
@@ -70,6 +70,6 @@ def _tools(service: Service, name: str | None) -> tuple[MCPServer[None], str]:
 
     async def answer(question: str) -> Answer:
         rag = await asyncio.to_thread(service.indexes.get, name)
-        return await service.whole(rag, Asked(question), service.answers.enter())
+        return await service.whole(rag, AnswerRequest(question), service.answers.enter())
 
     return create_mcp(lambda: service.indexes.get(name), answer), "/mcp" if name is None else f"/mcp/{name}"

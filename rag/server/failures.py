@@ -50,25 +50,27 @@ class Failed(HTTPException):
         self.code = code
 
 
-def told(status: int, why: str, code: str) -> dict[str, Any]:
+def error_body(status: int, why: str, code: str) -> dict[str, Any]:
     """An error in OpenAI's form."""
     kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
     return {"error": {"message": " ".join(why.split()), "type": kind, "param": None, "code": code}}
 
 
 def failure(status: int, why: str, code: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(told(status, why, code), status, dict(headers or {}))
+    return JSONResponse(error_body(status, why, code), status, dict(headers or {}))
 
 
-def told_of(error: BaseException) -> tuple[int, dict[str, Any]]:
+def describe_error(error: BaseException) -> tuple[int, dict[str, Any]]:
     """The status and the JSON of whatever went wrong; only our own errors say what it was."""
     if isinstance(error, Failed):
-        return error.status_code, told(error.status_code, str(error.detail), error.code)
+        return error.status_code, error_body(error.status_code, str(error.detail), error.code)
     for kind, status, code in KINDS:
         if isinstance(error, kind):
-            return status, told(status, str(error), code)
+            return status, error_body(status, str(error), code)
     log.error("a request failed: %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
-    return 500, told(500, "something went wrong in the server: its log says more with `rag -v serve`", "failed")
+    return 500, error_body(
+        500, "something went wrong in the server: its log says more with `rag -v serve`", "failed"
+    )
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -76,7 +78,7 @@ def add_handlers(app: FastAPI) -> None:
     from fastapi.exceptions import RequestValidationError
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
-        status, body = told_of(error)
+        status, body = describe_error(error)
         return JSONResponse(body, status)
 
     async def http(_: Request, error: Exception) -> JSONResponse:

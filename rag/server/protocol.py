@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from rag.answering.answerer import validate_question
-from rag.server.answers.asking import Asked
+from rag.server.answers.asking import AnswerRequest
 from rag.server.failures import Failed
 from rag.server.shapes import Place, citation_place, nearest, place_url, title_of
 from rag.types import Answer, Citation
@@ -111,12 +111,12 @@ def new_id(kind: str) -> str:
     return f"{kind}-{secrets.token_hex(12)}"
 
 
-def asked_of(messages: Sequence[ChatMessage]) -> Asked:
+def read_messages(messages: Sequence[ChatMessage]) -> AnswerRequest:
     """The question in the last message, and the turns before it. Raises Failed (400), QuestionError."""
     *before, last = messages
     if last.role != "user":
         raise Failed(400, f"the last message must be the user's question, not the {last.role}'s", "bad_messages")
-    return Asked(validate_question(last.words()), tuple(_turns(before)))
+    return AnswerRequest(validate_question(last.words()), tuple(_turns(before)))
 
 
 def _turns(messages: Sequence[ChatMessage]) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from rag.api import RAG
 from rag.server.answers import asking, writing
-from rag.server.answers.asking import Asked, Found
+from rag.server.answers.asking import AnswerRequest, Found
 from rag.server.answers.turns import Ticket, Turns
 from rag.server.documents.reading import Documents
 from rag.server.failures import Failed
@@ -70,7 +70,9 @@ class Service:
         finally:
             ticket.leave()
 
-    async def answer(self, rag: RAG, asked: Asked, ticket: Ticket) -> AsyncGenerator[Found | str | Answer | int]:
+    async def answer(
+        self, rag: RAG, asked: AnswerRequest, ticket: Ticket
+    ) -> AsyncGenerator[Found | str | Answer | int]:
         """What was found and the answer as it is written; before that, each second, the place in the queue.
 
         Closing this stops the model; the next in the queue begins when it has stopped.
@@ -83,14 +85,14 @@ class Service:
                 yield ticket.place
             handed = True
             write = partial(asking.answer, rag, lambda: self.indexes.llm, asked)
-            async with aclosing(writing.read(write, ticket.leave)) as pieces:
+            async with aclosing(writing.read_from_thread(write, ticket.leave)) as pieces:
                 async for piece in pieces:
                     yield piece
         finally:
             if not handed:
                 ticket.leave()
 
-    async def whole(self, rag: RAG, asked: Asked, ticket: Ticket) -> Answer:
+    async def whole(self, rag: RAG, asked: AnswerRequest, ticket: Ticket) -> Answer:
         """The answer when all of it is there. Raises Failed."""
         async with aclosing(self.answer(rag, asked, ticket)) as pieces:
             async for piece in pieces:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from rag.server.documents.passages import corners, part_of
+from rag.server.documents.passages import part_of, to_corners
 from rag.types import Answer, Chunk, Citation, Hit
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
@@ -230,7 +230,7 @@ def title_of(chunk: Chunk | Citation) -> str:
 def citation_place(citation: Citation, hits: Sequence[Hit], base: str, index: str) -> Place:
     scores = [hit.score for hit in hits if _holds(hit.chunk, citation)]
     place = _place(citation.n, citation, citation.quote, max(scores, default=None), base, index)
-    return place.model_copy(update={"boxes": corners(citation.boxes, citation.page), "lines": citation.lines})
+    return place.model_copy(update={"boxes": to_corners(citation.boxes, citation.page), "lines": citation.lines})
 
 
 def hit_place(hit: Hit, base: str, index: str) -> Place:

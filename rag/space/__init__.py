@@ -7,8 +7,8 @@ from rag.space.classify import Classifier, Labelled, Quality, cross_validate, tr
 from rag.space.differences import Difference, find_differences
 from rag.space.duplicates import DuplicateDocuments, DuplicatePassages, Duplicates, find_duplicates
 from rag.space.maps import (
-    Asked,
     Map,
+    MapQuestion,
     MapTopic,
     draw_map,
     lay_out,
@@ -26,7 +26,6 @@ from rag.space.topics import Topic, Topics, find_topics
 from rag.space.words import solve_words
 
 __all__ = [
-    "Asked",
     "Classifier",
     "Difference",
     "DuplicateDocuments",
@@ -34,6 +33,7 @@ __all__ = [
     "Duplicates",
     "Labelled",
     "Map",
+    "MapQuestion",
     "MapTopic",
     "Points",
     "Quality",

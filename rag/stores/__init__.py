@@ -17,11 +17,11 @@ from rag.types import Chunk, Document, Manifest, Scored, Vector, Vectors, Where
 __all__ = [
     "CanCheck",
     "CanDump",
+    "CanPutInParts",
     "Checked",
     "HasStatistics",
     "KnowsScripts",
     "Store",
-    "TakesParts",
     "Writer",
     "open_store",
 ]
@@ -86,10 +86,12 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class TakesParts(Protocol):
+class CanPutInParts(Protocol):
     """A writer to which a document of any length can be handed without being held whole."""
 
-    def parts(self, document: Document) -> AbstractContextManager[Callable[[Sequence[Chunk], Vectors], None]]:
+    def put_in_parts(
+        self, document: Document
+    ) -> AbstractContextManager[Callable[[Sequence[Chunk], Vectors], None]]:
         """Add `document` piece by piece; where the block raises, nothing of it stays."""
         ...
 

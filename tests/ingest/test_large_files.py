@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.loaders import LoadOptions, html, html_stream, load, text
-from ingest.parts import in_parts
+from ingest.long_pages import split_long_pages
 from rag.errors import Skip
 from rag.types import Page
 
@@ -34,7 +34,7 @@ def test_a_large_text_is_that_of_the_file(tmp_path: Path, encoding: str) -> None
     pages = list(text.read(path))
     assert len(pages) > 1
     assert "".join(page.text for page in pages) == plain
-    assert pages == list(in_parts([Page(plain, place="L1")]))
+    assert pages == list(split_long_pages([Page(plain, place="L1")]))
 
 
 def test_a_text_in_one_line(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_large_page_is_that_of_the_whole(tmp_path: Path, monkeypatch: pytest.M
     parts = list(html_stream.stream(path))
     assert "".join(part.text for part in parts) == whole.text
     assert [part.offset for part in parts] == [whole.text.index(part.text) for part in parts]
-    assert parts == list(in_parts([whole]))
+    assert parts == list(split_long_pages([whole]))
     assert {part.title for part in parts} == {"All about pumps"}
 
 

@@ -15,7 +15,7 @@ import pytest
 from helpers.samples import pdf, pdf_of
 
 from ingest.loaders import LoadOptions
-from ingest.parts import MOST
+from ingest.long_pages import MOST
 from ingest.reader_pool import Loaders, Reader, whole
 from rag.errors import LoadError, Skip
 from rag.types import Heading, Page

@@ -394,7 +394,7 @@ def test_answers_are_text(base: str) -> None:
 
 def test_documents_are_shown_as_json_alone(base: str) -> None:
     for source in httpx.get(f"{base}/api/sources").json()["sources"]:
-        got = httpx.get(f"{base}/api/document/{quote(source['source'])}/text")
+        got = httpx.get(f"{base}/api/document/{quote(source['source'])}/text", timeout=60)
         assert got.headers["content-type"] == "application/json"
         assert httpx.get(f"{base}/api/document/{quote(source['source'])}").status_code in (404, 405)
 

@@ -319,7 +319,7 @@ def test_a_document_in_parts_is_the_same_as_whole(tmp_path: Path) -> None:
             if store is stores[0]:
                 writer.put(document("long"), passages("long", texts), vectors)
             else:
-                with writer.parts(document("long")) as add:
+                with writer.put_in_parts(document("long")) as add:
                     for at in range(0, 50, 20):
                         add(passages("long", texts)[at : at + 20], vectors[at : at + 20])
             writer.commit()
@@ -338,7 +338,7 @@ def test_a_document_whose_parts_fail_leaves_its_earlier_version(tmp_path: Path) 
     with store.write(MANIFEST) as writer:
         fill(writer)
         writer.put(document("long"), passages("long", ["an earlier version"]), unit([0, 1, 0, 0]))
-        with pytest.raises(ValueError, match="stop"), writer.parts(document("long")) as add:
+        with pytest.raises(ValueError, match="stop"), writer.put_in_parts(document("long")) as add:
             add(passages("long", ["unwanted words"]), unit([1, 0, 0, 0]))
             raise ValueError("stop")
         writer.put(document("after"), passages("after", ["and on it goes"]), unit([0, 0, 1, 0]))

@@ -108,7 +108,7 @@ def classify(
 def _embedder(index: str | None, embedder: str | None) -> Embedder:
     """The index's own embedder where it is read; else the one that is named, or the default."""
     from rag.cli.ask import open_rag
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
 
@@ -122,7 +122,7 @@ def _embedder(index: str | None, embedder: str | None) -> Embedder:
         if made is not None:
             with open_rag(index, embedder, "none") as rag:
                 return rag.embedder
-    with fetching():
+    with download_bar():
         return load_embedder(settings.embedder or DEFAULT_EMBEDDER)
 
 

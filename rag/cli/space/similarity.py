@@ -25,14 +25,14 @@ _SHOWN = 40  # characters of a text in a row's head
     help=say("Draw the matrix into this PNG.", "把矩阵画成 PNG 图片。"),
 )
 def similarity(texts: tuple[str, ...], embedder: str | None, as_json: bool, heatmap: Path | None) -> None:
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.config import DEFAULT_EMBEDDER, load_settings
     from rag.embedders import load_embedder
 
     if len(texts) < 2:
         raise click.UsageError(say("Give two texts or more.", "请给出两段或更多文本。"))
     chosen = load_settings({"embedder": embedder}).embedder or DEFAULT_EMBEDDER
-    with fetching():
+    with download_bar():
         model = load_embedder(chosen)
         vectors = model.embed_documents(texts)
     matrix = [[float(cosine) for cosine in row] for row in vectors @ vectors.T]

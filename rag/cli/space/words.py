@@ -30,7 +30,7 @@ from rag.cli.screen import options, say, show, show_json
 def words(
     words: tuple[str, ...], nearest: tuple[str, ...], name: str | None, top_k: int | None, as_json: bool
 ) -> None:
-    from rag.cli.bars import fetching
+    from rag.cli.bars import download_bar
     from rag.config import load_settings
     from rag.embedders.words import load_word_vectors
     from rag.embedders.words.vectors import DEFAULT
@@ -41,7 +41,7 @@ def words(
     if not sums:
         raise click.UsageError(say("Give a word.", "请给出一个词。"))
     kind, _, configured = load_settings().embedder.partition(":")
-    with fetching():
+    with download_bar():
         vectors = load_word_vectors(name or (configured if kind == "vectors" else DEFAULT))
     found = [(plus, minus, solve_words(vectors, plus, minus, top_k or 10)) for plus, minus in sums]
     if as_json:

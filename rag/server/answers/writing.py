@@ -50,7 +50,7 @@ class StoppableLLM:
         """Nothing: it belongs to whoever loaded it."""
 
 
-async def read(
+async def read_from_thread(
     write: Callable[[threading.Event], Iterator[Item]], over: Callable[[], None] | None = None
 ) -> AsyncGenerator[Item]:
     """What `write` yields in its own thread; closing this sets its event. `over` is called at its end."""

@@ -32,8 +32,8 @@ def part_of(heading: Sequence[str]) -> str | None:
     return next(iter(heading[1:2] or heading[:1]), None)
 
 
-def joined(pages: Iterable[Page]) -> tuple[Page, ...]:
-    """Whole pages of those that were handed on in several pieces (`ingest.parts`)."""
+def join_pages(pages: Iterable[Page]) -> tuple[Page, ...]:
+    """Whole pages of those that were handed on in several pieces (`ingest.long_pages`)."""
     pieces: list[list[Page]] = []
     for page in pages:
         if page.offset and pieces:
@@ -78,11 +78,11 @@ def quotation(kept: Sequence[Chunk], spot: Spot) -> str:
 def boxes_of(kept: Sequence[Chunk], spot: Spot) -> list[list[float]]:
     """Where the passage stands on its page: [left, top, right, bottom] of each line, in points."""
     for chunk, start, end in _holding(kept, spot):
-        return corners(boxes(chunk.place, start, end), spot.page)
+        return to_corners(boxes(chunk.place, start, end), spot.page)
     return []
 
 
-def corners(found: Iterable[Box], page: int | None) -> list[list[float]]:
+def to_corners(found: Iterable[Box], page: int | None) -> list[list[float]]:
     """The boxes on this page as JSON has them."""
     return [[box.x0, box.y0, box.x1, box.y1] for box in found if box.page == page]
 
@@ -107,7 +107,7 @@ def locate(text: str, spot: Spot, quote: str) -> tuple[int | None, int | None]:
     return (at, at + len(quote)) if at >= 0 else (None, None)
 
 
-def around(text: str, start: int | None) -> tuple[int, str]:
+def cut_around(text: str, start: int | None) -> tuple[int, str]:
     """Where the shown piece of `text` begins (at a line), and the piece."""
     if len(text) <= SHOWN:
         return 0, text
@@ -116,7 +116,7 @@ def around(text: str, start: int | None) -> tuple[int, str]:
     return first, text[first : first + SHOWN]
 
 
-def from_chunks(kept: Sequence[Chunk], spot: Spot) -> Page | None:
+def page_from_chunks(kept: Sequence[Chunk], spot: Spot) -> Page | None:
     """A page put together from the chunks that the index keeps, each where it stood."""
     label = next((chunk.heading[:2] for chunk, _, _ in _holding(kept, spot)), None)
     chunks = [chunk for chunk in kept if spot.page is None or chunk.page == spot.page]

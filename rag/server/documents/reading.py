@@ -18,12 +18,12 @@ from rag.errors import LoadError, StoreError
 from rag.server.documents.drawing import Drawing
 from rag.server.documents.passages import (
     Spot,
-    around,
     boxes_of,
-    from_chunks,
-    joined,
+    cut_around,
+    join_pages,
     locate,
     page_at,
+    page_from_chunks,
     quotation,
     rows_around,
 )
@@ -92,12 +92,12 @@ class Documents:
         path, kept = self.file(document), _kept(rag, source)
         pages = self._read(path, document) if path else ()
         read = page_at(pages, kept, spot)
-        page = read or from_chunks(kept, spot)
+        page = read or page_from_chunks(kept, spot)
         if page is None:
             raise Failed(404, f"{source[:200]!r} has no page {spot.page}", "not_found")
         start, end = locate(page.text, spot, quotation(kept, spot))
         size = self._size(path, document, page) if path and document.type in DRAWN else None
-        first, text = around(page.text, start)
+        first, text = cut_around(page.text, start)
         numbers = {p.number for p in pages} or {chunk.page for chunk in kept}
         return TextReply(
             source=source,
@@ -138,7 +138,7 @@ class Documents:
                 return self._pages[document.sha256]
         try:
             with self._reading:
-                pages = joined(self._reader.load(path))
+                pages = join_pages(self._reader.load(path))
         except LoadError:
             return ()
         with self._lock:

@@ -47,14 +47,14 @@ class Job:
     problems: list[FileShape] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def hear(self, progress: Progress) -> None:
+    def note_progress(self, progress: Progress) -> None:
         """Keep how far it is. Raises KeyboardInterrupt once somebody asked to stop: what is finished stays."""
         self.done, self.files, self.share = progress.done, progress.files, progress.share
         self.chunks, self.seconds = progress.chunks, progress.seconds
         if self.stop.is_set():
             raise KeyboardInterrupt
 
-    def take(self, report: IngestReport) -> None:
+    def note_report(self, report: IngestReport) -> None:
         counts = ("added", "updated", "unchanged", "removed", "chunks")
         self.report = {name: value for name, value in asdict(report).items() if name in counts}
         skipped = [FileShape(name=row["source"], state="skipped", reason=row["reason"]) for row in report.skipped]
@@ -123,10 +123,10 @@ class Jobs:
                 if job.stop.is_set():
                     raise KeyboardInterrupt
                 job.state = "running"
-                job.take(self._open(job.index).ingest(*job.paths, progress=job.hear))
+                job.note_report(self._open(job.index).ingest(*job.paths, progress=job.note_progress))
                 job.state = "done"
             except Stopped as stopped:
-                job.take(stopped.report)
+                job.note_report(stopped.report)
                 job.state = "stopped"
             except KeyboardInterrupt:
                 job.state = "stopped"
@@ -140,7 +140,7 @@ class Jobs:
             job.seconds = time.monotonic() - began
 
 
-def confined(path: str, roots: Sequence[Path]) -> Path:
+def confine_path(path: str, roots: Sequence[Path]) -> Path:
     """A path of the server's machine that lies inside one of `roots`. Raises Failed (403, 404)."""
     if "\0" in path:
         raise Failed(400, "a path has no NUL in it", "bad_name")

@@ -12,10 +12,10 @@ from starlette.responses import StreamingResponse
 
 from rag.answering.answerer import validate_question
 from rag.api import RAG
-from rag.server.answers.asking import Asked, Found, finding, suggest
+from rag.server.answers.asking import AnswerRequest, Found, create_finder, suggest_headings
 from rag.server.answers.turns import Ticket
 from rag.server.events import BEAT, event, stream
-from rag.server.failures import ERRORS, told_of
+from rag.server.failures import ERRORS, describe_error
 from rag.server.service import Service, TheService, base_url
 from rag.server.shapes import AskRequest, SearchReply, SearchRequest, answer_shape, citation_place, hit_place
 from rag.types import Answer, Hit
@@ -27,8 +27,8 @@ router = APIRouter(prefix="/api", tags=["questions"], responses=ERRORS)
 async def search(body: SearchRequest, request: Request, service: TheService) -> SearchReply:
     """The passages that fit a question best; no language model is asked."""
     rag, began = await asyncio.to_thread(service.indexes.get, body.index), time.perf_counter()
-    asked = Asked(body.question, sources=tuple(body.sources))
-    hits = await service.search(lambda: finding(rag, asked).search(asked.question, body.k))
+    asked = AnswerRequest(body.question, sources=tuple(body.sources))
+    hits = await service.search(lambda: create_finder(rag, asked).search(asked.question, body.k))
     base, name = base_url(request), body.index or service.indexes.first
     return SearchReply(hits=[hit_place(hit, base, name) for hit in hits], seconds=time.perf_counter() - began)
 
@@ -44,13 +44,13 @@ async def ask(body: AskRequest, request: Request, service: TheService) -> Stream
     validate_question(body.question)
     await asyncio.to_thread(rag.manifest)
     history = tuple((turn.question, turn.answer) for turn in body.history)
-    asked = Asked(body.question, history, tuple(body.sources), body.strictness, body.quote)
+    asked = AnswerRequest(body.question, history, tuple(body.sources), body.strictness, body.quote)
     ticket = service.answers.enter()
     return stream(_events(service, rag, asked, ticket, base_url(request), body.index or service.indexes.first))
 
 
 async def _events(
-    service: Service, rag: RAG, asked: Asked, ticket: Ticket, base: str, index: str
+    service: Service, rag: RAG, asked: AnswerRequest, ticket: Ticket, base: str, index: str
 ) -> AsyncGenerator[str]:
     try:
         async with aclosing(service.answer(rag, asked, ticket)) as pieces:
@@ -66,9 +66,9 @@ async def _events(
                     case Answer():
                         for each in piece.citations:
                             yield event("citation", citation_place(each, piece.hits, base, index))
-                        yield event("done", answer_shape(piece, suggest(piece), base, index))
+                        yield event("done", answer_shape(piece, suggest_headings(piece), base, index))
     except Exception as error:  # noqa: BLE001 - the head of the response is gone: the client hears it as an event
-        yield event("error", told_of(error)[1])
+        yield event("error", describe_error(error)[1])
 
 
 def _places(hits: tuple[Hit, ...], base: str, index: str) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 
 from rag.server.documents.reading import find
 from rag.server.failures import ERRORS, Failed
-from rag.server.intake.jobs import confined
+from rag.server.intake.jobs import confine_path
 from rag.server.service import TheService
 from rag.server.shapes import IngestRequest, JobShape, JobsReply, UploadReply
 
@@ -46,7 +46,7 @@ async def ingest(body: IngestRequest, service: TheService) -> JobShape:
     paths = [service.uploads.path(index, name) for name in body.uploads]
     if missing := [name for name, path in zip(body.uploads, paths, strict=True) if not path.is_file()]:
         raise Failed(404, f"there is no upload {missing[0][:200]!r}: send it first", "not_found")
-    paths += [confined(path, service.options.roots) for path in body.paths]
+    paths += [confine_path(path, service.options.roots) for path in body.paths]
     for source in body.sources:
         document = await asyncio.to_thread(find, rag, source)
         if not service.may_read(index, document.path):

@@ -16,10 +16,10 @@ import numpy as np
 from fastapi import APIRouter, Request
 
 from rag.api import RAG
-from rag.server.answers.asking import Asked
+from rag.server.answers.asking import AnswerRequest
 from rag.server.answers.turns import Ticket
 from rag.server.events import BEAT, data_line, stream
-from rag.server.failures import ERRORS, told_of
+from rag.server.failures import ERRORS, describe_error
 from rag.server.indexes import MODEL
 from rag.server.protocol import (
     ChatReply,
@@ -29,9 +29,9 @@ from rag.server.protocol import (
     ModelShape,
     ModelsReply,
     annotate,
-    asked_of,
     evidence,
     new_id,
+    read_messages,
     source_event,
     usage_of,
 )
@@ -64,7 +64,7 @@ async def chat(body: ChatRequest, request: Request, service: TheService) -> Any:
     and `nearest`.
     """
     index, rag = await asyncio.to_thread(service.indexes.of_model, body.model)
-    asked = asked_of(body.messages)
+    asked = read_messages(body.messages)
     await asyncio.to_thread(rag.manifest)
     ticket, base = service.answers.enter(), base_url(request)
     if body.stream:
@@ -86,7 +86,7 @@ def _head(kind: str, model: str, name: str) -> dict[str, Any]:
 
 
 async def _chunks(
-    service: Service, rag: RAG, body: ChatRequest, asked: Asked, ticket: Ticket, base: str, index: str
+    service: Service, rag: RAG, body: ChatRequest, asked: AnswerRequest, ticket: Ticket, base: str, index: str
 ) -> AsyncGenerator[str]:
     head = _head("chat.completion.chunk", body.model, new_id("chatcmpl"))
 
@@ -113,7 +113,7 @@ async def _chunks(
                             yield data_line({**head, "choices": [], "usage": usage_of(piece)})
         yield "data: [DONE]\n\n"
     except Exception as error:  # noqa: BLE001 - the head of the response is gone: the client reads it in the stream
-        yield data_line(told_of(error)[1])
+        yield data_line(describe_error(error)[1])
 
 
 @router.post("/embeddings")

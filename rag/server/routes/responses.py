@@ -15,11 +15,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, StringConstraints
 
 from rag.api import RAG
-from rag.server.answers.asking import Asked
+from rag.server.answers.asking import AnswerRequest
 from rag.server.answers.turns import Ticket
 from rag.server.events import BEAT, event, stream
-from rag.server.failures import ERRORS, Failed, told_of
-from rag.server.protocol import ChatMessage, Loose, Part, Text, annotate, asked_of, evidence, new_id
+from rag.server.failures import ERRORS, Failed, describe_error
+from rag.server.protocol import ChatMessage, Loose, Part, Text, annotate, evidence, new_id, read_messages
 from rag.server.service import Service, TheService, base_url
 from rag.types import Answer
 
@@ -55,7 +55,7 @@ async def respond(body: ResponsesRequest, request: Request, service: TheService)
     if body.previous_response_id:
         raise Failed(400, "this server keeps no responses: send the conversation as input", "stateless")
     index, rag = await asyncio.to_thread(service.indexes.of_model, body.model)
-    asked = asked_of(_messages(body.input))
+    asked = read_messages(_messages(body.input))
     await asyncio.to_thread(rag.manifest)
     ticket, base, name = service.answers.enter(), base_url(request), new_id("resp")
     if body.stream:
@@ -122,7 +122,7 @@ async def _events(
     service: Service,
     rag: RAG,
     body: ResponsesRequest,
-    asked: Asked,
+    asked: AnswerRequest,
     ticket: Ticket,
     base: str,
     index: str,
@@ -130,7 +130,7 @@ async def _events(
 ) -> AsyncGenerator[str]:
     count = 0
 
-    def told(kind: str, **more: Any) -> str:
+    def numbered_event(kind: str, **more: Any) -> str:
         nonlocal count
         count += 1
         return event(kind, {"type": kind, "sequence_number": count - 1, **more})
@@ -138,8 +138,8 @@ async def _events(
     item = {"item_id": name.replace("resp", "msg"), "output_index": 1, "content_index": 0}
     empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
     try:
-        yield told("response.created", response=_head(name, body.model, "in_progress"))
-        yield told("response.in_progress", response=_head(name, body.model, "in_progress"))
+        yield numbered_event("response.created", response=_head(name, body.model, "in_progress"))
+        yield numbered_event("response.in_progress", response=_head(name, body.model, "in_progress"))
         begun = False
         async with aclosing(service.answer(rag, asked, ticket)) as pieces:
             async for piece in pieces:
@@ -150,7 +150,7 @@ async def _events(
                         if not begun:
                             begun = True
                             search = {"id": name.replace("resp", "fs"), "type": "file_search_call", "queries": []}
-                            yield told(
+                            yield numbered_event(
                                 "response.output_item.added",
                                 output_index=0,
                                 item={**search, "status": "searching"},
@@ -161,34 +161,34 @@ async def _events(
                                 "role": "assistant",
                                 "content": [],
                             }
-                            yield told(
+                            yield numbered_event(
                                 "response.output_item.added",
                                 output_index=1,
                                 item={**message, "status": "in_progress"},
                             )
-                            yield told("response.content_part.added", **item, part=empty)
-                        yield told("response.output_text.delta", **item, delta=piece, logprobs=[])
+                            yield numbered_event("response.content_part.added", **item, part=empty)
+                        yield numbered_event("response.output_text.delta", **item, delta=piece, logprobs=[])
                     case Answer():
-                        for line in _end(told, item, _response(name, body.model, piece, base, index)):
+                        for line in _end(numbered_event, item, _response(name, body.model, piece, base, index)):
                             yield line
     except Exception as error:  # noqa: BLE001 - the head of the response is gone: the client reads it in the stream
-        failed = told_of(error)[1]["error"]
-        yield told("error", message=failed["message"], code=failed["code"], param=None)
+        failed = describe_error(error)[1]["error"]
+        yield numbered_event("error", message=failed["message"], code=failed["code"], param=None)
 
 
-def _end(told: Any, item: dict[str, Any], response: dict[str, Any]) -> list[str]:
+def _end(numbered_event: Any, item: dict[str, Any], response: dict[str, Any]) -> list[str]:
     """The events that close a response."""
     search, message = response["output"]
     part = message["content"][0]
     notes = [
-        told("response.output_text.annotation.added", **item, annotation_index=i, annotation=note)
+        numbered_event("response.output_text.annotation.added", **item, annotation_index=i, annotation=note)
         for i, note in enumerate(part["annotations"])
     ]
     return [
-        told("response.output_item.done", output_index=0, item=search),
+        numbered_event("response.output_item.done", output_index=0, item=search),
         *notes,
-        told("response.output_text.done", **item, text=part["text"], logprobs=[]),
-        told("response.content_part.done", **item, part=part),
-        told("response.output_item.done", output_index=1, item=message),
-        told("response.completed", response=response),
+        numbered_event("response.output_text.done", **item, text=part["text"], logprobs=[]),
+        numbered_event("response.content_part.done", **item, part=part),
+        numbered_event("response.output_item.done", output_index=1, item=message),
+        numbered_event("response.completed", response=response),
     ]

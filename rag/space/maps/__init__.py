@@ -5,13 +5,13 @@ In: points with their topics. Out: a `Map`, one HTML file, a PNG.
 
 from rag.space.maps.heatmap import write_heatmap
 from rag.space.maps.layout import lay_out, place, trustworthiness
-from rag.space.maps.map import Asked, Map, MapTopic, draw_map, with_question
+from rag.space.maps.map import Map, MapQuestion, MapTopic, draw_map, with_question
 from rag.space.maps.page import read_places, write_page
 from rag.space.maps.picture import write_picture
 
 __all__ = [
-    "Asked",
     "Map",
+    "MapQuestion",
     "MapTopic",
     "draw_map",
     "lay_out",

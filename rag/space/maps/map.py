@@ -19,7 +19,7 @@ from rag.space.points import Points, mean_vectors
 from rag.space.topics import Topic, find_topics
 from rag.types import Chunk, Document, Hit
 
-__all__ = ["Asked", "Earlier", "Map", "MapTopic", "as_documents", "draw_map", "key_of", "with_question"]
+__all__ = ["Earlier", "Map", "MapQuestion", "MapTopic", "as_documents", "draw_map", "key_of", "with_question"]
 
 Earlier = Mapping[int, Sequence[tuple[float, float]]]
 """Where the points of a map that was drawn before lie, by `key_of`."""
@@ -41,7 +41,7 @@ class MapTopic:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MapQuestion:
     """A question on the map: between its hits, `hits` being rows of the map."""
 
     question: str
@@ -62,7 +62,7 @@ class Map:
     chunks: Sequence[Chunk]
     documents: Mapping[str, Document]
     by_document: bool = False
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[MapQuestion, ...] = ()
     new: int = 0
 
 
@@ -102,7 +102,7 @@ def with_question(drawn: Map, question: str, hits: Sequence[Hit]) -> Map:
         return drawn
     weights = np.exp(_PULL * (np.array(list(scores.values())) - max(scores.values())))
     x, y = (weights / weights.sum()) @ drawn.plane[list(scores)]
-    return replace(drawn, asked=(*drawn.asked, Asked(question, (float(x), float(y)), tuple(scores))))
+    return replace(drawn, asked=(*drawn.asked, MapQuestion(question, (float(x), float(y)), tuple(scores))))
 
 
 def _passage(chunk: Chunk, by_document: bool) -> tuple[str, int]:

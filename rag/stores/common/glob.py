@@ -15,7 +15,7 @@ def regex(pattern: str) -> str:
     i = 0
     while i < len(pattern):
         char = pattern[i]
-        if char == "[" and (end := closing(pattern, i)):
+        if char == "[" and (end := find_closing(pattern, i)):
             out.append(_bracket(pattern[i + 1 : end]))
             i = end
         elif char == "*":
@@ -26,7 +26,7 @@ def regex(pattern: str) -> str:
     return "".join(out)
 
 
-def closing(pattern: str, start: int) -> int:
+def find_closing(pattern: str, start: int) -> int:
     """Where the bracket opened at `start` closes, 0 if nowhere; a ] directly after [ or [! is a member."""
     first = start + 2 if pattern[start + 1 : start + 2] == "!" else start + 1
     return max(pattern.find("]", first + 1), 0)

@@ -51,7 +51,7 @@ def segment(counts: Mapping[int, int]) -> Segment:
     return Segment(both[:, 0].astype(np.uint32), both[:, 1].astype(np.int32))
 
 
-def added(segments: Sequence[Segment]) -> Segment:
+def add_segments(segments: Sequence[Segment]) -> Segment:
     """The sum of these segments as one segment."""
     hashes, rows = np.unique(np.concatenate([each.hashes for each in segments]), return_inverse=True)
     counts = np.bincount(rows, np.concatenate([each.counts for each in segments]), len(hashes)).astype(np.int32)

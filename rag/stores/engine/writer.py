@@ -15,7 +15,7 @@ from rag.errors import StoreError
 from rag.stores.common import bm25
 from rag.stores.common.checks import check_text, check_vectors
 from rag.stores.common.manifest import check_same, check_terms
-from rag.stores.engine.frequencies import Segment, added, segment, term_hash, to_parts
+from rag.stores.engine.frequencies import Segment, add_segments, segment, term_hash, to_parts
 from rag.stores.engine.lease import Lease
 from rag.stores.engine.protocol import Engine, Row
 from rag.stores.engine.ranges import merged
@@ -227,7 +227,7 @@ class EngineWriter:
             held = self._kept.pop(first, None)
             join.append(held if held is not None else read_segment(self._engine, first, last, self._url))
             stale.append((first, last))
-        whole = added(join)
+        whole = add_segments(join)
         if len(whole):
             parts = to_parts(whole)
             first = self._next

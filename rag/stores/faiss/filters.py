@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rag.stores.common.glob import closing
+from rag.stores.common.glob import find_closing
 from rag.types import Where
 
 
@@ -40,7 +40,7 @@ def sqlite_glob(pattern: str) -> str:
     out: list[str] = []
     i = 0
     while i < len(pattern):
-        if pattern[i] == "[" and (end := closing(pattern, i)):
+        if pattern[i] == "[" and (end := find_closing(pattern, i)):
             out.append(_bracket(pattern[i + 1 : end]))
             i = end + 1
         else:

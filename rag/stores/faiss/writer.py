@@ -105,7 +105,7 @@ class SqliteWriter:
             self._store_lengths(opened)
 
     @contextmanager
-    def parts(self, document: Document) -> Iterator[Callable[[Sequence[Chunk], Vectors], None]]:
+    def put_in_parts(self, document: Document) -> Iterator[Callable[[Sequence[Chunk], Vectors], None]]:
         """Add `document` piece by piece: what is yielded takes chunks and their vectors, as `put` does.
 
         Where the block raises, nothing of it stays, and what was put before does. Nothing else may be put,

@@ -13,7 +13,7 @@ _ORDINAL = re.compile(r"(st|nd|rd|th|er|re|e|o|a|ª|º)", re.IGNORECASE)
 _HAN = re.compile("[\u3400-\u9fff]$")
 
 
-def raised(before: str, text: str) -> str:
+def superscript(before: str, text: str) -> str:
     """`text`, which stands raised behind `before`, in letters that cannot be read as part of a number."""
     text = text.strip()
     if _EXPONENT.fullmatch(text) and _BASE.search(before) and not _HAN.search(before):

@@ -15,7 +15,7 @@ _NEAR = 1 << 12  # characters before that in which a good place to cut is looked
 _PLACES = tuple(map(re.compile, (r"\n{2,}", r"\n", r"(?<=[。！？…])|(?<=[.!?])\s+", r"\s+")))  # best first
 
 
-def in_parts(pages: Iterable[Page]) -> Iterator[Page]:
+def split_long_pages(pages: Iterable[Page]) -> Iterator[Page]:
     """`pages`, those that are longer than `MOST` in several with their `offset`, each under its headings."""
     for page in pages:
         if len(page.text) <= MOST:

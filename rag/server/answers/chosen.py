@@ -12,7 +12,7 @@ from rag.types import Chunk, Document, Manifest, Scored, Vector, Where
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
+class ChosenSources:
     """`rag.stores.Store`, of whose documents only `sources` are found. Its searches cost one for each."""
 
     store: Store
