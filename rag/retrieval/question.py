@@ -33,8 +33,8 @@ class Question:
 
     @property
     def is_short(self) -> bool:
-        """Whether one sentence answers it."""
-        return self.kind in ("fact", "yesno")
+        """Whether one sentence answers it; a count does, where no table is computed over."""
+        return self.kind in ("fact", "yesno", "table")
 
 
 def read_question(text: str, kind: Kind | None = None) -> Question:
