@@ -75,12 +75,12 @@ def test_a_file_that_takes_too_long_is_given_up_and_the_next_is_read(tmp_path: P
 
 
 def test_a_long_file_may_take_longer_while_its_pages_come(tmp_path: Path) -> None:
-    page = b"BT /F1 12 Tf 72 720 Td " + b"<00410020> Tj " * 4000 + b"ET"
-    (path,) = fill(tmp_path, {"long.pdf": pdf_of([page] * 36)})
-    reader = Reader(LoadOptions(max_seconds=4))
+    page = b"BT /F1 12 Tf 72 720 Td " + b"<00410020> Tj " * 20000 + b"ET"
+    (path,) = fill(tmp_path, {"long.pdf": pdf_of([page] * 60)})
+    reader = Reader(LoadOptions(max_seconds=3))
     try:
         reader.load(fill(tmp_path, {"warm.txt": "warm"})[0])
-        assert [p.number for p in reader.load(path)] == list(range(1, 37))
+        assert [p.number for p in reader.load(path)] == list(range(1, 61))
     finally:
         reader.close()
 
