@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,11 @@ Rag = Callable[..., "subprocess.CompletedProcess[str]"]
 
 Tree = Callable[..., Path]
 """Writes files (name → text or bytes) below a folder and returns it."""
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to Ctrl-C, and so would be every process that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class NetworkBlocked(ConnectionRefusedError):
