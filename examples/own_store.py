@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from threading import Lock
 
 from rag import RAG, Chunk, Where
@@ -29,8 +28,7 @@ class Row:
     def passes(self, where: Where) -> bool:
         page, pages = self.chunk.page, where.pages
         return (
-            (where.source is None or fnmatchcase(self.chunk.source, where.source))
-            and where.type in (None, self.type)
+            where.lets_through(self.chunk.source, self.type)
             and (pages is None or (page is not None and pages[0] <= page <= pages[1]))
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -35,6 +36,14 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 class NetworkBlocked(ConnectionRefusedError):
     """A test reached for the network."""
+
+
+@pytest.fixture(autouse=True)
+def logging_stays() -> Iterator[None]:
+    """A command that runs in the tests' process says how much is logged; the next test knows nothing of it."""
+    level = logging.getLogger("rag").level
+    yield
+    logging.getLogger("rag").setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)

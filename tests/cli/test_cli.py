@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +51,11 @@ Call = Callable[..., Done]
 
 
 @pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Call]:
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
     """Runs the command line in this process, in an empty folder, on an English terminal."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
-    level = logging.getLogger("rag").level
 
     def run(*arguments: str | Path, stdin: str = "") -> Done:
         monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
@@ -72,8 +70,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         said = capsys.readouterr()
         return Done(status, said.out, said.err)
 
-    yield run
-    logging.getLogger("rag").setLevel(level)
+    return run
 
 
 @pytest.fixture

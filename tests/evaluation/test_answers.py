@@ -17,9 +17,9 @@ from rag.evaluation.beir import Beir, index_beir, read_beir
 from rag.stores import open_store
 
 TEXTS = {
-    "oak": "The oak by the gate was planted in 1871. It is the oldest tree of the park.",
+    "oak": "The oak by the gate was planted in 1871. The oak is the oldest tree of the park.",
     "pond": "The pond behind the mill holds carp and tench. It froze in the winter of 1963.",
-    "mill": "The mill grinds rye and wheat. Its wheel was made of iron by two smiths of the village.",
+    "mill": "The mill by the gate grinds rye and wheat. Its wheel was made of iron by two smiths of the village.",
 }
 QUESTIONS = {
     "q1": ("When was the oak by the gate planted?", ["1871"], "oak"),
@@ -66,13 +66,13 @@ def test_a_right_answer_and_another_one(beir: Beir, tmp_path: Path) -> None:
 
 
 def test_a_wrong_sentence_of_the_right_passage(beir: Beir, tmp_path: Path) -> None:
-    told = figures(cases(beir, tmp_path, {"planted?": "It is the oldest tree of the park.", "hold?": "NONE"}))
+    told = figures(cases(beir, tmp_path, {"planted?": "The oak is the oldest tree of the park.", "hold?": "NONE"}))
     assert (told["citation_precision"], told["quotation_precision"]) == (1.0, 0.0)
     assert (told["false_refusal"], told["answer_recall"]) == (0.5, 0.0)
 
 
 def test_an_answer_from_elsewhere_when_its_document_is_hidden(beir: Beir, tmp_path: Path) -> None:
-    found = cases(beir, tmp_path, {"planted?": "The mill grinds rye and wheat.", "hold?": "NONE"})
+    found = cases(beir, tmp_path, {"planted?": "The mill by the gate grinds rye and wheat.", "hold?": "NONE"})
     assert figures(found)["right_refusal"] == 0.5
     (answered,) = (case for case in found if case.hidden and not case.refused)
     assert (answered.right, answered.em) == ((False,), 0.0)

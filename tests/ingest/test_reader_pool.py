@@ -87,7 +87,8 @@ def test_a_long_file_may_take_longer_while_its_pages_come(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's limit is Linux's")
 def test_a_file_that_takes_too_much_memory(tmp_path: Path) -> None:
-    paths = fill(tmp_path, {"big.txt": b"x" * (180 << 20), "after.txt": "after"})
+    big = b'{"a": "' + b"x" * (150 << 20) + b'"}'  # JSON is read whole
+    paths = fill(tmp_path, {"big.json": big, "after.txt": "after"})
     with Loaders(LoadOptions(max_memory=300 << 20), workers=1) as loaders:
         results = [outcome(result) for _, result in loaders.load_all(paths)]
     assert results == ["needs more than 300 MB of memory", "after"]
