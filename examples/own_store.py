@@ -27,9 +27,8 @@ class Row:
 
     def passes(self, where: Where) -> bool:
         page, pages = self.chunk.page, where.pages
-        return (
-            where.lets_through(self.chunk.source, self.type)
-            and (pages is None or (page is not None and pages[0] <= page <= pages[1]))
+        return where.lets_through(self.chunk.source, self.type) and (
+            pages is None or (page is not None and pages[0] <= page <= pages[1])
         )
 
 
