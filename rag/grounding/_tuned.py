@@ -31,7 +31,7 @@ CROSS_COSINE = 0.2
 # Prompts that ask for sentences make a model doubt less, in Chinese most: both biases were lowered on 135
 # questions of the sample folder, XQuAD and Vue's documentation asked with them; the order of questions is as it
 # was (AUC .87 to .99 a set).
-# Since a place must speak of what is asked, a bias .4 higher is enough: of 30 questions of XQuAD, each asked twice,
+# Since a place must speak of what is asked, a bias .4 higher is enough: of 30 questions of XQuAD, asked twice,
 # .20 are refused wrongly in place of .27, and .97 or more rightly.
 BIAS, LEAD, CLOSENESS, RARITY, MISSING, DOUBT = -7.5, 7.9, 3.17, 7.8, -6.25, -0.59
 OTHER_SCRIPT = 1.5
