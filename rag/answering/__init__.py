@@ -13,6 +13,8 @@ __all__ = [
     "introduce",
     "overview",
     "prompt",
+    "rows",
+    "rows_asked",
     "short",
     "translate",
     "wording",

@@ -22,7 +22,7 @@ from rag.grounding.confidence import min_score
 from rag.grounding.refusal import REFUSAL, SILENT
 from rag.llms import LLM
 from rag.llms.profile import profile_of
-from rag.retrieval.gather import Asked, Evidence, ask_each, find_hits, read_hits
+from rag.retrieval.gather import Asked, Evidence, ask_each, find_candidates, find_hits, read_hits
 from rag.retrieval.passages import Passage
 from rag.retrieval.question import Question, read_question
 from rag.retrieval.scope import Subject, find_name
@@ -97,30 +97,31 @@ class Answerer:
                 yield introduce(question, self.store)
             case "files":
                 yield from self._sources(draft, question, where)
-            case _ if computed := self._compute(question, where):
-                draft.found(computed.hits)
-                draft.words.append(computed.value)
-                yield draft.say(computed.text, computed.places)
             case _:
-                yield from self._answer_each(draft, question, where, context)
+                found = find_candidates(question, self.search, where)
+                if computed := self._compute(question, found, where):
+                    draft.found(computed.hits)
+                    draft.words.append(computed.value)
+                    yield draft.say(computed.text, computed.places)
+                else:
+                    yield from self._answer_each(draft, question, found, where, context)
 
-    def _compute(self, question: Question, where: Where | None) -> Computed | None:
+    def _compute(self, question: Question, found: Sequence[Hit], where: Where | None) -> Computed | None:
         """What `question` asks of the rows of a table, where it does: of the documents whose rows come nearest."""
         if not is_computed(question.text):
             return None
-        hits = self.search(question.text, OF_FILES, where)
-        sources = list(dict.fromkeys(hit.chunk.source for hit in hits if is_tabular(hit.chunk)))[:OF_TABLES]
+        sources = list(dict.fromkeys(hit.chunk.source for hit in found if is_tabular(hit.chunk)))[:OF_TABLES]
         vector = self.embedder.embed_queries([question.text])[0]
         tables = (table for source in sources for table in read_tables(self.store, vector, source, where))
         return compute(question.text, tables, question.language)
 
     def _answer_each(
-        self, draft: Draft, question: Question, where: Where | None, context: Sequence[str]
+        self, draft: Draft, question: Question, found: Sequence[Hit], where: Where | None, context: Sequence[str]
     ) -> Iterator[str]:
         """What is found of each thing that is asked, what follows from it all, and what nothing was said of."""
         told: list[Told] = []
         silent: list[str] = []
-        each = ask_each(question, self.search, where)
+        each = ask_each(question, found)
         if self.llm is not None and len(each) > 1 and each[0].several and question.kind != "summary":
             each = ask_of_each(question, each, self.llm)
         for asked in each:

@@ -147,11 +147,14 @@ def _besides(part: _Part, spoken: bool) -> Iterator[str]:
     cited = {citation.source for citation in draft.citations}
     # The question's words are repeated anywhere; what the model meant to say points to the place as well.
     sought = " ".join((evidence.asked.topic, *draft.unsupported))
-    near = rank_sentences(part.allowed, sought, part.tools.embedder, LIKE_BEST)
-    nearest = rank_sentences(part.allowed, sought, part.tools.embedder, ELSEWHERE)
+    ranked = rank_sentences(part.allowed, sought, part.tools.embedder)
+    best = ranked[0][0] if ranked else 0.0
     said = content_terms(" ".join(draft.claims)) | evidence.question.terms
     chosen: list[Passage] = []
-    for place in (each for each in near if not spoken or each.chunk.source in cited or each in nearest):
+    for likeness, place in ranked:
+        least = LIKE_BEST if not spoken or place.chunk.source in cited else ELSEWHERE
+        if likeness < least * best:
+            continue
         own = content_terms(place.text)
         if len(own - said) >= NEWS * len(own) and len(place.text) <= LONGEST:
             chosen.append(place)

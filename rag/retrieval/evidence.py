@@ -60,23 +60,16 @@ def closest_sentence(passages: Sequence[Passage], question: str, embedder: Embed
     What is likest is often the question's own words said again, and the answer stands beside it.
     """
     ranked = rank_sentences(passages, question, embedder)
-    return between_neighbours(ranked[0], question) if ranked else None
+    return between_neighbours(ranked[0][1], question) if ranked and ranked[0][0] >= 0 else None
 
 
-def rank_sentences(
-    passages: Sequence[Passage], question: str, embedder: Embedder, least: float = 0.0
-) -> list[Passage]:
-    """The sentences of `passages`, the likest to `question` first, titles and labels left out.
-
-    None that is less like it than `least` times the likest.
-    """
+def rank_sentences(passages: Sequence[Passage], question: str, embedder: Embedder) -> list[tuple[float, Passage]]:
+    """The sentences of `passages` with how like `question` each is, the likest first; no titles and labels."""
     whole = [Passage(p.chunk, p.start + a, p.start + b) for p in passages for a, b in _telling(p.text, question)]
     pool = [each for each in whole if _tells(each.text)] or whole
     texts = [each.text for each in pool]
     likeness = _likeness(texts, texts, question, embedder)
-    best = max(likeness, default=0.0)
-    scored = [pair for pair in zip(likeness, pool, strict=True) if pair[0] >= least * best]
-    return [each for _, each in sorted(scored, key=lambda pair: -pair[0])]
+    return sorted(zip(likeness, pool, strict=True), key=lambda pair: -pair[0])
 
 
 def _telling(text: str, question: str) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ from rag.retrieval.scope import (
 from rag.retrieval.split import split_question
 from rag.types import Hit, Where
 
-__all__ = ["Asked", "Evidence", "ask_each", "find_hits", "read_hits"]
+__all__ = ["Asked", "Evidence", "ask_each", "find_candidates", "find_hits", "read_hits"]
 
 Search = Callable[[str, int, Where | None], list[Hit]]
 """Question, number of hits, filter → hits."""
@@ -56,9 +56,13 @@ class Evidence:
         return self.asked.question
 
 
-def ask_each(question: Question, search: Search, where: Where | None) -> list[Asked]:
-    """The things that `question` asks about, in order: named documents each by itself, else its parts."""
-    found = search(question.text, NAMING_HITS, where)
+def find_candidates(question: Question, search: Search, where: Where | None) -> list[Hit]:
+    """The hits in whose documents is looked for what `question` names, and for tables that it asks about."""
+    return search(question.text, NAMING_HITS, where)
+
+
+def ask_each(question: Question, found: Sequence[Hit]) -> list[Asked]:
+    """The things that `question` asks about, in order: documents that it names of those found, else its parts."""
     named = named_documents(question.text, (hit.chunk for hit in found))
     proper = [subject for subject in named if subject.proper]
     if len(proper) > 1:
