@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import ssl
 import threading
@@ -9,6 +10,7 @@ import time
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -17,6 +19,8 @@ from rag.weights.transfer import BLOCK, Meter, SourceError
 PROBE_SECONDS = 3.0
 _READ_SECONDS = 20.0
 _TRIES = 4
+_LISTING = 10_000_000
+"""Bytes of the longest listing that is read."""
 _AGENT = {"User-Agent": "ragstone"}
 
 
@@ -55,6 +59,12 @@ def _ask(endpoint: str) -> str:
     except (OSError, HTTPException) as exc:
         return str(exc) or type(exc).__name__
     return ""
+
+
+def read_json(url: str) -> Any:
+    """What `url` answers, as JSON: a listing. Raises HTTPError, OSError, HTTPException, ValueError."""
+    with urlopen(Request(url, headers=_AGENT), timeout=_READ_SECONDS) as reply:  # noqa: S310
+        return json.loads(reply.read(_LISTING))
 
 
 def download(url: str, to: Path, size: int, meter: Meter) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -11,10 +10,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, cast
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from rag.weights.catalogue import ModelFile
-from rag.weights.http import require_answer
+from rag.weights.http import read_json, require_answer
 from rag.weights.transfer import BLOCK, Job, Meter, SourceError, Staged, folder_size, sha256_of, stage
 
 
@@ -34,10 +32,6 @@ def from_hub(job: Job) -> Iterator[Staged]:
         yield Staged(file, path, sha256_of(path))
 
 
-_SECONDS = 20.0
-_MOST = 10_000_000  # bytes of a listing
-
-
 def list_files(name: str) -> list[ModelFile]:
     """The large files that the hub lists for the repository, with the sha256 that it tells. Raises SourceError.
 
@@ -48,9 +42,7 @@ def list_files(name: str) -> list[ModelFile]:
     require_answer(endpoint)
     url = f"{endpoint}/api/models/{name}/tree/main?recursive=true"
     try:
-        with urlopen(Request(url, headers={"User-Agent": "ragstone"}), timeout=_SECONDS) as reply:  # noqa: S310
-            listed = json.loads(reply.read(_MOST))
-        large = [file for file in listed if file.get("lfs")]
+        large = [file for file in read_json(url) if file.get("lfs")]
         return [ModelFile(str(f["path"]), int(f["lfs"]["size"]), str(f["lfs"]["oid"])) for f in large]
     except HTTPError as exc:
         exc.close()

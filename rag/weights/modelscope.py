@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 from rag.errors import ModelError
 from rag.weights.catalogue import ModelFile
-from rag.weights.http import download, require_answer
+from rag.weights.http import download, read_json, require_answer
 from rag.weights.transfer import Job, SourceError, Staged, sha256_of
 
 
@@ -31,18 +29,13 @@ def from_modelscope(job: Job) -> Iterator[Staged]:
         yield Staged(file, path, sha256_of(path))
 
 
-_SECONDS = 20.0
-_MOST = 10_000_000  # bytes of a listing
-
-
 def list_files(name: str) -> list[ModelFile]:
     """The files that ModelScope lists for the repository. Raises ModelError."""
     endpoint = (os.environ.get("MODELSCOPE_ENDPOINT") or "https://www.modelscope.cn").rstrip("/")
     url = f"{endpoint}/api/v1/models/{name}/repo/files?Revision=master&Recursive=true"
     try:
         require_answer(endpoint)
-        with urlopen(Request(url, headers={"User-Agent": "ragstone"}), timeout=_SECONDS) as reply:  # noqa: S310
-            listed = [f for f in json.loads(reply.read(_MOST))["Data"]["Files"] if f.get("Type") != "tree"]
+        listed = [f for f in read_json(url)["Data"]["Files"] if f.get("Type") != "tree"]
         return [ModelFile(str(f["Path"]), int(f["Size"]), str(f.get("Sha256", ""))) for f in listed]
     except HTTPError as exc:
         exc.close()
