@@ -36,6 +36,7 @@ def ask_of_each(question: Question, each: Sequence[Asked], llm: LLM) -> list[Ask
     the question, `each` stays as it is.
     """
     put = reply(llm, turns(f"single.{question.language}", question=question.text), SINGLE_TOKENS)
+    put = _COMPARATIVE.sub("", put)
     single = read_question(put)
     if len(_X.findall(put)) != 1 or single.kind == "compare" or single.language != question.language:
         return list(each)
@@ -81,6 +82,9 @@ _BY = (
 )
 _WORD_ZH = re.compile(r"更([高多大长快重低少小短慢轻])")
 _SAME = {"en": "They are the same.", "zh": "两者相同。"}
+
+
+_COMPARATIVE = re.compile("|".join(f"\\s*(?:{words})" for words, *_ in _BY), re.IGNORECASE)
 
 
 def conclude(question: Question, told: Sequence[Told]) -> str:

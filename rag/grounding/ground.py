@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rag.embedders import Embedder
-from rag.grounding._tuned import DATED_BY, JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS
+from rag.grounding._tuned import DATED_BY, JOINT_COVERAGE, JOINT_PLACES, JOINT_TERMS, TRIED
 from rag.grounding.entailment import agrees
-from rag.grounding.support import find_support, without_yes_no
+from rag.grounding.support import find_supports, without_yes_no
 from rag.grounding.topic import speaks_of_it
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage, sentences_before
@@ -41,17 +42,13 @@ def ground_claim(
     if not content_terms(without_yes_no(claim)):
         return None
     question = evidence.question
-    found = find_support(claim, question.text, passages, embedder)
-    places: tuple[Passage, ...] = (
-        (Passage(passages[found.passage].chunk, found.start, found.end),) if found is not None else ()
-    )
-    if not (places and _holds(claim, places, question.text)):
-        places = _joint(claim, question.text, passages)
-        if not (places and _holds(claim, places, question.text)):
-            return None
-    if question.is_short and not speaks_of_it(evidence, places):
-        return None
-    return Statement(claim, places)
+    found = islice(find_supports(claim, question.text, passages, embedder), TRIED)
+    tried: list[tuple[Passage, ...]] = [(Passage(passages[s.passage].chunk, s.start, s.end),) for s in found]
+    for places in (*tried, _joint(claim, question.text, passages)):
+        said = bool(places) and _holds(claim, places, question.text)
+        if said and (not question.is_short or speaks_of_it(evidence, places)):
+            return Statement(claim, places)
+    return None
 
 
 def _holds(claim: str, places: Sequence[Passage], question: str) -> bool:

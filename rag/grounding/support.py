@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
@@ -46,19 +46,22 @@ def without_yes_no(claim: str) -> str:
     return _YES_NO.sub("", claim, count=1)
 
 
-def find_support(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Support | None:
-    """The shortest place among `passages` that says `claim` in answer to `question`, or None."""
+def find_supports(claim: str, question: str, passages: Sequence[Passage], embedder: Embedder) -> Iterator[Support]:
+    """The places among `passages` that say `claim` in answer to `question`, the best and shortest first."""
     statement = without_yes_no(claim)
     if not content_terms(statement):
-        return _best_window(question, question, passages)  # a bare yes or no stands on what it was asked of
+        yield from _windows_that_say(question, question, passages)  # a bare yes or no says what was asked
+        return
     if _repeats(statement, question):
-        return None
-    found = _verbatim(statement, question, passages) or _best_window(statement, question, passages)
-    if found and _another_row_is_asked_for(found, question, passages[found.passage]):
-        return None
-    if found and _to_the_point(question, passages[found.passage], embedder):
-        return found
-    return _across_languages(statement, question, passages, embedder)
+        return
+    every = (*_verbatim(statement, question, passages), *_windows_that_say(statement, question, passages))
+    for found in dict.fromkeys(every):
+        passage = passages[found.passage]
+        if not _another_row_is_asked_for(found, question, passage) and _to_the_point(question, passage, embedder):
+            yield found
+    if not every:
+        across = _across_languages(statement, question, passages, embedder)
+        yield from () if across is None else (across,)
 
 
 def _repeats(statement: str, question: str) -> bool:
@@ -95,8 +98,8 @@ def _another_row_is_asked_for(found: Support, question: str, passage: Passage) -
     return max(n for i, n in enumerate(shared) if i not in heads) > shared[rows.index(own)]
 
 
-def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
-    """The sentence that holds `statement` to the letter (white space and case aside)."""
+def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> list[Support]:
+    """The sentences that hold `statement` to the letter (white space and case aside), the best first."""
     words = statement.strip(" \t\n.。!！?？,，;；:：\"'“”‘’").split()
     pattern = re.compile(r"\s*".join(map(re.escape, words)), re.IGNORECASE)
     asked = content_terms(question)
@@ -110,7 +113,7 @@ def _verbatim(statement: str, question: str, passages: Sequence[Passage]) -> Sup
             end = min((b for _, b in spans if b >= match.end()), default=match.end())
             shared = len(asked & content_terms(passage.text[start:end])) / max(len(asked), 1)
             found.append(Support(i, passage.start + start, passage.start + end, min(1.0, 0.5 + shared / 2)))
-    return max(found, key=lambda s: (s.score, -s.passage, -s.start), default=None)
+    return sorted(found, key=lambda s: (-s.score, s.passage, s.start))
 
 
 _CUT = re.compile(r"[A-Za-z0-9]{2}")
@@ -127,19 +130,20 @@ def _whole_words(text: str, start: int, end: int) -> bool:
     )
 
 
-def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> Support | None:
-    """The run of sentences that covers most of `statement`'s terms, all its numbers among them.
+def _windows_that_say(statement: str, question: str, passages: Sequence[Passage]) -> list[Support]:
+    """The runs of sentences that cover most of `statement`'s terms, all its numbers among them, the best first.
 
+    A run may begin with a sentence that leads to what is said, and ends with one that says some of it.
     What stands above a passage, its document's title first, is said of all of it, and counts neither for a
     statement nor against it. Of what the question gave the statement less is asked.
     """
     every, asked = stems_of(statement), stems_of(question)
     figures = find_numbers(statement) - find_numbers(question)
     spelled = {term for term in every if find_numbers(term)}  # 4 stands where "four" does: `figures` has looked
-    best: Support | None = None
-    most = (0.0, 0, 0)
+    ranked: list[tuple[tuple[float, int, int], Support]] = []
     for i, passage in enumerate(passages):
         title = _stems(split_terms(" ".join(passage.chunk.heading)))
+        shorter: dict[int, float] = {}  # the score of the run that begins there and is a sentence shorter
         for n, start, end in _windows(passage.text):
             text = passage.text[start:end]
             if not figures <= find_numbers(text):
@@ -150,10 +154,11 @@ def _best_window(statement: str, question: str, passages: Sequence[Passage]) -> 
             whole = every - _seams(every, said | asked)
             score = _share(whole - asked - title or whole - title or whole, said)
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
-            if rank > most and score >= COVERAGE and _share(whole - title or whole, said) >= GIVEN:
-                most = rank
-                best = Support(i, passage.start + start, passage.start + end, score)
-    return best
+            ends_well, shorter[start] = score > shorter.get(start, 0.0), score
+            if ends_well and score >= COVERAGE and _share(whole - title or whole, said) >= GIVEN:
+                ranked.append((rank, Support(i, passage.start + start, passage.start + end, score)))
+    ranked.sort(key=lambda pair: pair[0], reverse=True)  # stable: of equals the first
+    return [support for _, support in ranked]
 
 
 def stems_of(text: str) -> set[str]:

@@ -80,12 +80,14 @@ def _telling(text: str, question: str) -> list[tuple[int, int]]:
 
 
 _NUMBERED = re.compile(r"\W*(?:\d+(?:\.\d+)*[.)、]?\s+)?")
+_SAYS_SOMETHING = re.compile(r"[.!?](?!\w)|[。！？；;|]|\w[*_]*[:：][*_]*\s*\w")
+"""An end of a sentence, a row, or a label with its value: "Skin: no rash"."""
 
 
 def _tells(text: str) -> bool:
     """Whether a sentence says something: a title or a label alone does not."""
     said = text[_NUMBERED.match(text).end() :].rstrip(" \n:：")  # type: ignore[union-attr]
-    return len(text) > LABEL or bool(not text.startswith("#") and re.search(r"[.!?](?!\w)|[。！？；;|]", said))
+    return len(text) > LABEL or bool(not text.startswith("#") and _SAYS_SOMETHING.search(said))
 
 
 def _sentences(hits: Sequence[Hit], question: str) -> list[_Sentence]:

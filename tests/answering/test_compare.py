@@ -45,8 +45,11 @@ def test_each_is_asked_by_itself() -> None:
     assert {asked.question.kind for asked in each} == {"fact"}
 
 
-@pytest.mark.parametrize(
-    "put", ["NONE", "", "Was X built earlier than X?", "Which is X's earlier day?", "X是什么时候建的？"]
-)
+def test_the_comparison_is_left_out_of_what_is_asked_of_each() -> None:
+    each = ask_of_each(QUESTION, EACH, ScriptedLLM(otherwise="What is X's earlier day?"))
+    assert [asked.question.text for asked in each] == ["What is Heron's day?", "What is Tern's day?"]
+
+
+@pytest.mark.parametrize("put", ["NONE", "", "Was X built earlier than X?", "X是什么时候建的？"])
 def test_what_cannot_be_rewritten_stays(put: str) -> None:
     assert ask_of_each(QUESTION, EACH, ScriptedLLM(otherwise=put)) == EACH

@@ -6,7 +6,7 @@ import pytest
 
 from rag.embedders.hashed import HashedEmbedder
 from rag.grounding.refusal import is_refusal
-from rag.grounding.support import find_support
+from rag.grounding.support import find_supports
 from rag.grounding.topic import on_topic
 from rag.retrieval.gather import Asked, Evidence
 from rag.retrieval.passages import Passage
@@ -33,7 +33,7 @@ def passages(*texts: str) -> list[Passage]:
 def quoted(
     claim: str, question: str = QUESTION, texts: tuple[str, ...] = (WARRANTY, PARKING, CHINESE)
 ) -> str | None:
-    found = find_support(claim, question, passages(*texts), HASHED)
+    found = next(find_supports(claim, question, passages(*texts), HASHED), None)
     if found is None:
         return None
     assert 0 <= found.score <= 1
@@ -195,7 +195,7 @@ def test_across_languages() -> None:
     embedder = load_embedder("bilingual")
 
     def place(claim: str, question: str, text: str) -> str | None:
-        found = find_support(claim, question, passages(text), embedder)
+        found = next(find_supports(claim, question, passages(text), embedder), None)
         return text[found.start - 100 : found.end - 100] if found else None
 
     returns = "收到商品后 30 天内可以退货。"
