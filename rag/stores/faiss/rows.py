@@ -12,7 +12,7 @@ import numpy as np
 from rag.stores.faiss.exact_index import Ids, unpack
 from rag.stores.faiss.filters import sql
 from rag.stores.faiss.schema import CHUNK
-from rag.stores.faiss.sums import require, row_sum
+from rag.stores.faiss.sums import Damage, require, row_sum
 from rag.types import Chunk, Vectors, Where
 
 MOST_AT_ONCE = 500
@@ -78,4 +78,5 @@ def read_chunks(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Chunk]:
 
 def _check_sums(rows: Sequence[tuple[int, bytes, int]], what: str) -> None:
     for key, data, total in rows:
-        require(isinstance(data, bytes) and crc32(data, key & 0xFFFFFFFF) == total, what)
+        if not isinstance(data, bytes) or crc32(data, key & 0xFFFFFFFF) != total:
+            raise Damage(what)

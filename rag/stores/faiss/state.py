@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from functools import reduce
-from operator import xor
 from typing import Any
 
 from rag.stores.common.manifest import from_json
 from rag.stores.faiss.postings import Segments, segments
 from rag.stores.faiss.schema import DOCUMENT
-from rag.stores.faiss.sums import require, row_sum, state_sum
+from rag.stores.faiss.sums import Damage, require, row_sum, state_sum
 from rag.types import Manifest
 
 _COLUMNS = "name, manifest, generation, next, documents, digest"
@@ -41,13 +39,15 @@ def read_state(db: sqlite3.Connection) -> State:
 
 
 def read_documents(db: sqlite3.Connection, state: State) -> list[tuple[Any, ...]]:
-    """Every document's row (`schema.DOCUMENT`), in order of its chunks. Raises Damage."""
+    """Every document's row (`schema.DOCUMENT`, its sum last), in order of its chunks. Raises Damage."""
     rows = db.execute(f"SELECT {DOCUMENT}, sum FROM documents ORDER BY first").fetchall()  # noqa: S608
-    for row in rows:
-        require(row[-1] == row_sum(*row[:-1]), f"what is known of {row[1]}")
-    digest = reduce(xor, (row[-1] for row in rows), 0)
+    digest = 0
+    for *row, total in rows:
+        if total != row_sum(*row):
+            raise Damage(f"what is known of {row[1]}")
+        digest ^= total
     require((len(rows), digest) == (state.documents, state.digest), "the list of documents")
-    return [row[:-1] for row in rows]
+    return rows
 
 
 def write_state(db: sqlite3.Connection, next_chunk: int, documents: int, digest: int) -> None:
