@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 
 from ingest.chunk import Chunker
 from ingest.report import Problem
-from rag.embedders import Embedder, EmbedsForIndex, EmbedsOnWrite
+from rag.embedders import Embedder, EmbedsForIndex, EmbedsOnWrite, EmbedsPictures
 from rag.errors import EmbedderError
 from rag.stores import CanPutInParts, Writer
 from rag.text import TERMS, embedding_text
@@ -71,6 +72,7 @@ class Indexer:
         at = 0
         if self._waiting:  # the models are not loaded for nothing
             vectors = np.concatenate([self._embed(part) for part in _batches(chunks)])
+            self._look_at_pictures(vectors)
             for document, held in self._waiting:
                 self.writer.put(document, held, vectors[at : at + len(held)])
                 at += len(held)
@@ -79,6 +81,13 @@ class Indexer:
         self.committed += [document for document, _ in self._waiting]
         self._waiting.clear()
         self._size = 0
+
+    def _look_at_pictures(self, vectors: Vectors) -> None:
+        """Put the vectors of pictures in place of those of their names, where the embedder knows pictures."""
+        if isinstance(self.embedder, EmbedsPictures):
+            of = [document for document, held in self._waiting for _ in held]
+            rows = [row for row, document in enumerate(of) if document.type == "image"]
+            vectors[rows] = self.embedder.embed_pictures([Path(of[row].path) for row in rows])
 
     def _add_in_parts(self, writer: CanPutInParts, document: Document, chunks: Iterator[Chunk]) -> None:
         count = 0

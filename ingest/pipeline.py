@@ -17,7 +17,7 @@ from ingest.reader_pool import Loaders
 from ingest.report import IngestReport, Progress, Stopped
 from ingest.title import in_words, with_title
 from rag.config import Settings
-from rag.embedders import Embedder
+from rag.embedders import Embedder, EmbedsPictures
 from rag.errors import LoadError, Skip
 from rag.stores import CanDump, Store
 from rag.types import Chunk, Document, Manifest, Page
@@ -54,7 +54,7 @@ def ingest(
             store,
             store.documents(),
             Indexer(writer, embedder, chunker),
-            load_options(settings, csv_text),
+            replace(load_options(settings, csv_text), pictures=isinstance(embedder, EmbedsPictures)),
             progress,
         )
         # The outermost first: it gives the names, in whatever order they are given.

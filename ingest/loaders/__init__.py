@@ -60,7 +60,8 @@ class LoadOptions:
 
     `csv_text` names the columns of a table that are read (all when empty). `max_seconds` is the longest
     wait for a next page: see `ingest.reader_pool`. `max_memory` is bytes of address space of a reader process.
-    `ocr`: whether pictures, and pages without text, are read by OCR where that is installed.
+    `ocr`: whether pictures, and pages without text, are read by OCR where that is installed. `pictures`: an
+    embedder will look at them, so that each is taken as it is.
     """
 
     csv_text: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class LoadOptions:
     max_seconds: float = 60.0
     max_memory: int = 2048 * MB
     ocr: bool = True
+    pictures: bool = False
 
 
 @dataclass(slots=True)
@@ -187,6 +189,10 @@ def _read(kind: str, path: Path, options: LoadOptions, inside: Inside) -> Iterab
             from ingest.loaders import archive
 
             return archive.read(path, inside, lambda member: load(member, options, inside.deeper()))
+        case "image" if options.pictures:
+            from ingest.loaders import picture
+
+            return picture.read(path)
         case "image":
             if not options.ocr:
                 raise Skip("a picture, and OCR is off")

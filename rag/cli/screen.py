@@ -136,10 +136,10 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "--embedder",
         metavar="NAME",
         help=say(
-            "Embedder: bilingual (default), e5, minilm, st:NAME-OR-PATH, vectors:FILE, openai:, dashscope:, "
-            "ollama:, modelscope:, bge-m3.",
-            "嵌入模型：bilingual（默认）、e5、minilm、st:名称或路径、vectors:文件、openai:、dashscope:、ollama:、"
-            "modelscope:模型名、bge-m3。",
+            "Embedder: bilingual (default), e5, minilm, st:NAME-OR-PATH, clip:NAME-OR-PATH (pictures too), "
+            "vectors:FILE, openai:, dashscope:, ollama:, modelscope:, bge-m3.",
+            "嵌入模型：bilingual（默认）、e5、minilm、st:名称或路径、clip:名称或路径（也能看图片）、vectors:文件、"
+            "openai:、dashscope:、ollama:、modelscope:模型名、bge-m3。",
         ),
     ),
     "llm": click.option(

@@ -6,6 +6,7 @@ In: the name of an embedder. Out: an `Embedder`, which takes texts and gives vec
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from rag.errors import ConfigError
@@ -17,6 +18,7 @@ __all__ = [
     "Embedder",
     "EmbedsForIndex",
     "EmbedsOnWrite",
+    "EmbedsPictures",
     "InBatches",
     "KeepsVectors",
     "load_embedder",
@@ -81,6 +83,15 @@ class EmbedsForIndex(Protocol):
 
 
 @runtime_checkable
+class EmbedsPictures(Protocol):
+    """An embedder that knows pictures beside texts."""
+
+    def embed_pictures(self, paths: Sequence[Path]) -> Vectors:
+        """As `embed_documents`, for the pictures in files."""
+        ...
+
+
+@runtime_checkable
 class InBatches(Protocol):
     """An embedder that returns each batch of vectors as soon as it is computed."""
 
@@ -109,7 +120,8 @@ class KeepsVectors(Protocol):
 
 def load_embedder(name: str) -> Embedder:  # noqa: PLR0911, PLR0912
     """The embedder called `name`: "bilingual", "e5", "minilm", "st:<catalogue name, hub name or path>", "hashed",
-    "vectors:<word vectors: catalogue name, file or folder>", "bge-m3", "modelscope:<id>",
+    "clip:<hub name or path>" (pictures too), "vectors:<word vectors: catalogue name, file or folder>", "bge-m3",
+    "modelscope:<id>",
     and over the network "openai:<model>", "dashscope:<model>", "ollama:<model>".
 
     Vectors of the last three are kept in the user's cache. Raises ConfigError for an unknown kind or a
@@ -133,6 +145,10 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911, PLR0912
             from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder.load(model)
+        case "clip" if model:
+            from rag.embedders.clip import ClipEmbedder
+
+            return ClipEmbedder.load(model)
         case "vectors" if model:
             from rag.embedders.words import WordsEmbedder
 
@@ -162,8 +178,9 @@ def load_embedder(name: str) -> Embedder:  # noqa: PLR0911, PLR0912
             return HashedEmbedder()
         case _:
             raise ConfigError(
-                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, vectors:FILE, "
-                "bge-m3, modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL or hashed (for tests)"
+                f"no embedder is called {name!r}: use bilingual, e5, minilm, st:NAME-OR-PATH, clip:NAME-OR-PATH, "
+                "vectors:FILE, bge-m3, modelscope:ID, openai:MODEL, dashscope:MODEL, ollama:MODEL "
+                "or hashed (for tests)"
             )
 
 

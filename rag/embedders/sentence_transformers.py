@@ -59,6 +59,11 @@ class SentenceTransformersEmbedder:
     def max_tokens(self) -> int:
         return int(self._model.max_seq_length or 512)
 
+    @property
+    def modalities(self) -> Sequence[str]:
+        """What it embeds: "text", "image" …"""
+        return tuple(str(each) for each in self._model.modalities)
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         if not texts:
             return []
@@ -74,13 +79,14 @@ class SentenceTransformersEmbedder:
     def _embed(self, encode: Any, texts: Sequence[str]) -> Vectors:
         longest = self.max_tokens * _CHARACTERS_A_TOKEN
         cut = [well_formed(text[:longest]) for text in texts]
-        return embed_each(cut, self.dim, lambda some: self._encode(encode, some))
+        return embed_each(cut, self.dim, lambda some: self.encode(some, encode))
 
-    def _encode(self, encode: Any, texts: list[str]) -> Vectors:
+    def encode(self, inputs: Sequence[object], encode: Any = None) -> Vectors:
+        """Vectors of texts, or of whatever else of `modalities`. Raises EmbedderError."""
         try:
-            vectors = encode(texts, normalize_embeddings=True, show_progress_bar=False)
+            vectors = (encode or self._model.encode)(inputs, normalize_embeddings=True, show_progress_bar=False)
         except (RuntimeError, ValueError) as exc:
-            raise EmbedderError(f"{self.id} could not embed {len(texts)} texts: {exc}") from exc
+            raise EmbedderError(f"{self.id} could not embed {len(inputs)} texts: {exc}") from exc
         return np.asarray(vectors, np.float32)
 
 

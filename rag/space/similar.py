@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from rag.embedders import Embedder
+from rag.embedders import Embedder, EmbedsPictures
+from rag.embedders.pictures import SUFFIXES
 from rag.errors import IndexMissing, SpaceError
 from rag.space.points import unit
 from rag.stores import CanDump, Store
@@ -36,7 +38,8 @@ def find_similar(
 ) -> list[Hit]:
     """The `k` passages (or documents, by their best passage) most like `like` and least like `unlike`.
 
-    An example is a source of the index, or else a text. "average": near the mean of the one, away from
+    An example is a source of the index, a picture's file where the embedder knows pictures, or else a text.
+    "average": near the mean of the one, away from
     that of the other. "best": by the nearest example of either kind; what is nearer to one of `unlike`
     comes last, with the score 0. Scores in [0, 1] are cosines; sources given as examples are left out.
     Raises IndexMissing, SpaceError without examples, StoreError where the store does not give the vectors
@@ -66,11 +69,15 @@ def find_similar(
 
 
 def _vectors(store: Store, embedder: Embedder, example: str) -> Vectors:
-    """The vectors of an example: all passages of a source, or the one of a text."""
+    """The vectors of an example: all passages of a source, or the one of a picture or a text."""
     if example in store.documents():
         if isinstance(store, CanDump) and len(rows := store.rows(example)[2]):
             return rows
         raise SpaceError(f"{store.url} does not give the passages of {example}: give some of its text instead")
+    if Path(example).suffix.lower() in SUFFIXES and Path(example).is_file():
+        if isinstance(embedder, EmbedsPictures):
+            return embedder.embed_pictures([Path(example)])
+        raise SpaceError(f"{embedder.id} knows no pictures: ingest with --embedder clip:NAME to compare {example}")
     if _FILE.fullmatch(example):
         raise SpaceError(f"the index has no source {example!r}: `rag sources` lists them")
     return embedder.embed_queries([example])

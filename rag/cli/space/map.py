@@ -79,7 +79,7 @@ def map_(
         if not path.absolute().parent.is_dir():
             raise click.UsageError(say(f"There is no folder {path.parent}.", f"没有文件夹 {path.parent}。"))
     earlier = read_places(before) if before else None
-    with open_points(index, _where(source, kind, page), least=3) as (store, points):
+    with open_points(index, _where(source, kind, page), least=3, together=True) as (store, points):
         name = title or _name(store.url)
     drawn = draw_map(points, documents, earlier, seed)
     vectors = as_documents(points).vectors if documents else points.vectors

@@ -20,15 +20,20 @@ WIDTH = 100
 
 
 @contextmanager
-def open_points(index: str | None, where: Where | None, least: int = 1) -> Iterator[tuple[Store, Points]]:
-    """The store and its passages, without any model. Raises IndexMissing, StoreError, SpaceError."""
+def open_points(
+    index: str | None, where: Where | None, least: int = 1, together: bool = False
+) -> Iterator[tuple[Store, Points]]:
+    """The store and its passages, without any model; `together` as in `read_points`.
+
+    Raises IndexMissing, StoreError, SpaceError.
+    """
     from rag.config import load_settings
     from rag.space.points import read_points
     from rag.stores import open_store
 
     with closing(open_store(load_settings({"index": index}).index)) as store:
         with count_bar(say("Reading", "正在读取")) as progress:
-            points = read_points(store, where, least, progress)
+            points = read_points(store, where, least, progress, together)
         yield store, points
 
 

@@ -13,8 +13,10 @@ from rag.cli.space.opened import short
 
 @click.command(
     help=say(
-        "List the passages most like examples. An EXAMPLE is a source, as `rag sources` names it, or any text.",
-        "列出与例子最相似的段落。EXAMPLE 可以是来源（名称见 rag sources），也可以是任意文本。",
+        "List the passages most like examples. An EXAMPLE is a source, as `rag sources` names it, any text, or "
+        "a picture's file (for an index of --embedder clip:…).",
+        "列出与例子最相似的段落。EXAMPLE 可以是来源（名称见 rag sources）、任意文本，"
+        "或图片文件（索引需用 --embedder clip:… 建立）。",
     )
 )
 @click.argument("examples", nargs=-1, required=True, metavar="EXAMPLE…")

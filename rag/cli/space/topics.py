@@ -40,7 +40,7 @@ def topics(
 ) -> None:
     from rag.space.topics import find_topics
 
-    with open_points(index, _where(source, kind, page), least=3) as (_, points):
+    with open_points(index, _where(source, kind, page), least=3, together=True) as (_, points):
         found = find_topics(points, resolution)
     if as_json:
         show_json({"topics": [_as_json(topic) for topic in found.topics], "without": round(found.without, 4)})

@@ -10,15 +10,18 @@ import os
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
 
-from rag.errors import SpaceError
+from rag.embedders.pictures import open_picture
+from rag.errors import LoadError, SpaceError
 from rag.space.maps.map import Earlier, Map, MapTopic, key_of
+from rag.types import Document
 
 __all__ = ["read_places", "write_page"]
 
@@ -26,6 +29,8 @@ _STEPS = 65535  # of a coordinate, which takes two bytes
 _LETTERS = 20_000_000  # of all passages that one page holds: a larger one opens slowly
 _LEAST = 200  # characters of a passage, however many there are
 _MOST_BYTES = 500_000_000  # of a map that is read back
+_MOST_PICTURES = 2000  # that are shown, each of some 5 kB
+_PICTURE = 160  # pixels of a side
 _SEPARATOR = " › "
 
 
@@ -96,12 +101,25 @@ def _words(drawn: Map, path: Path, title: str, language: str, truth: float) -> M
         "letters": most,
         "topics": [_topic(topic) for topic in drawn.topics],
         "sources": [[source, _way(drawn.documents[source].path, path)] for source in sources],
+        "pictures": _pictures([drawn.documents[source] for source in sources]),
         "passages": [
             [row_of[chunk.source], chunk.page or 0, _SEPARATOR.join(chunk.heading), chunk.text[:most]]
             for chunk in drawn.chunks
         ],
         "asked": [{"question": a.question, "at": a.at, "hits": a.hits} for a in drawn.asked],
     }
+
+
+def _pictures(documents: Sequence[Document]) -> Mapping[int, str]:
+    """Pictures among the `documents`, small, as addresses that hold them; those that are gone are left out."""
+    found: dict[int, str] = {}
+    for row, document in enumerate(documents):
+        if document.type == "image" and len(found) < _MOST_PICTURES:
+            with suppress(LoadError):
+                file = io.BytesIO()
+                open_picture(Path(document.path), _PICTURE)[0].save(file, "JPEG", quality=75)
+                found[row] = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return found
 
 
 def _topic(topic: MapTopic) -> Mapping[str, Any]:
