@@ -103,8 +103,10 @@ def test_a_model_without_pictures_and_files_that_are_none(
 def empty_png(width: int, height: int) -> bytes:
     """A picture that says how large it is, and ends there."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (head, b"IDAT")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    parts = [(len(part) - 4, part, zlib.crc32(part)) for part in (head, b"IDAT")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", n) + part + struct.pack(">I", c) for n, part, c in parts
+    )
 
 
 class _Blind:
