@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from rag.embedders import Embedder
@@ -16,12 +16,11 @@ from rag.text import (
     find_numbers,
     is_row,
     language,
+    meaning_terms,
     normalise,
     script,
     split_sentences,
     split_terms,
-    stem,
-    write_digits,
 )
 
 _YES_NO = re.compile(
@@ -137,20 +136,20 @@ def _windows_that_say(statement: str, question: str, passages: Sequence[Passage]
     What stands above a passage, its document's title first, is said of all of it, and counts neither for a
     statement nor against it. Of what the question gave the statement less is asked.
     """
-    every, asked = stems_of(statement), stems_of(question)
+    every, asked = meaning_terms(statement), meaning_terms(question)
     figures = find_numbers(statement) - find_numbers(question)
     spelled = {term for term in every if find_numbers(term)}  # 4 stands where "four" does: `figures` has looked
     ranked: list[tuple[tuple[float, int, int], Support]] = []
     for i, passage in enumerate(passages):
-        title = _stems(split_terms(" ".join(passage.chunk.heading)))
+        title = meaning_terms(" ".join(passage.chunk.heading))
         shorter: dict[int, float] = {}  # the score of the run that begins there and is a sentence shorter
         for n, start, end in _windows(passage.text):
             text = passage.text[start:end]
             if not figures <= find_numbers(text):
                 continue
-            found = _stems(split_terms(write_digits(text)))
+            found = meaning_terms(text)
             header = _header(passage.text, start) if is_row(text) else ""
-            said = found | spelled | title | _stems(split_terms(header))
+            said = found | spelled | title | meaning_terms(header)
             whole = every - _seams(every, said | asked)
             score = _share(whole - asked - title or whole - title or whole, said)
             rank = score, -n, len(asked & found)  # the shortest, and of those what speaks of the question
@@ -159,16 +158,6 @@ def _windows_that_say(statement: str, question: str, passages: Sequence[Passage]
                 ranked.append((rank, Support(i, passage.start + start, passage.start + end, score)))
     ranked.sort(key=lambda pair: pair[0], reverse=True)  # stable: of equals the first
     return [support for _, support in ranked]
-
-
-def stems_of(text: str) -> set[str]:
-    """The stems of the content terms of `text`, numbers in digits."""
-    return _stems(content_terms(write_digits(text)))
-
-
-def _stems(terms: Iterable[str]) -> set[str]:
-    """As the index has them: "hotels" stands above, and "the hotel limit" is asked for."""
-    return {stem(term) for term in terms}
 
 
 def _seams(terms: Set[str], held: Set[str]) -> set[str]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from rag.grounding._tuned import ASKED, DATED_BY, ON_TOPIC
-from rag.grounding.support import YEAR, stems_of
+from rag.grounding.support import YEAR
 from rag.retrieval.gather import Evidence
 from rag.retrieval.passages import Passage, sentences_before
-from rag.text import content_terms, embedding_text, rarity, script
+from rag.text import content_terms, embedding_text, meaning_terms, rarity, script
 from rag.text.values import find_months
 from rag.types import Chunk
 
@@ -69,14 +69,14 @@ def speaks_of_it(evidence: Evidence, places: Sequence[Passage]) -> bool:
     said, headings = "\n".join(place.text for place in places), places[0].chunk.heading
     if _of_another_time(question.text, said, "\n".join((*headings, sentences_before(places[0], DATED_BY)))):
         return False
-    asked = stems_of(question.text)
+    asked = meaning_terms(question.text)
     if subject is not None and subject.proper:
-        asked -= stems_of(" ".join((subject.title, *subject.names)))
+        asked -= meaning_terms(" ".join((subject.title, *subject.names)))
         headings = headings[1:]
     if len(asked) < 2 or any(script(place.text) != question.script for place in places):
         return True
-    weights = rarity(asked, [asked & stems_of(embedding_text(hit.chunk)) for hit in evidence.hits])
-    held = stems_of("\n".join((*headings, said)))
+    weights = rarity(asked, [asked & meaning_terms(embedding_text(hit.chunk)) for hit in evidence.hits])
+    held = meaning_terms("\n".join((*headings, said)))
     return sum(weights[term] for term in asked & held) >= ASKED * sum(weights.values())
 
 

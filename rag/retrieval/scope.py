@@ -72,7 +72,24 @@ def _has(question: str, part: str, asked: set[str], weights: Mapping[str, float]
         spelled = r"\W+".join(map(re.escape, re.findall(r"\w+", normalise(part))))
         return bool(re.search(rf"(?<![a-z0-9]){spelled}(?![a-z0-9])", normalise(question)))
     terms = _terms(part)
-    return sum(weights[t] for t in terms & asked) >= NAMED * sum(weights[t] for t in terms)
+    if sum(weights[t] for t in terms & asked) < NAMED * sum(weights[t] for t in terms):
+        return False
+    return terms <= asked or not _names_another(question, terms)
+
+
+_CAPITALS = re.compile(r"\b[A-Z][\w'’-]*(?:\s+[A-Z][\w'’-]*)+")
+
+
+def _names_another(question: str, terms: set[str]) -> bool:
+    """Whether `question` has a name of several words that begins and ends as `terms` do, with another between.
+
+    "Elmford City Hospital" is not "Elmford General Hospital".
+    """
+    for run in _CAPITALS.finditer(question):
+        held = [bool(_terms(word) & terms) for word in run[0].split()]
+        if held[0] and held[-1] and not all(held):
+            return True
+    return False
 
 
 def _subjects(
@@ -200,12 +217,21 @@ def _without(text: str, name: str) -> str:
     return text
 
 
+_FRAME = re.compile(
+    r"^(?:according to|based on|as per|per)\b[^?\d]{0,160}?,\s*(?=[a-z])(?!and\b|or\b)"
+    r"|^(?:根据|依据|按照)[^，,？?\d]{0,60}[，,]\s*",
+    re.IGNORECASE,
+)
+"""What says only where to look: "According to the judgment of A and B, ..."."""
+
+
 def without_subjects(question: str, named: Iterable[Subject]) -> str:
-    """`question` without the names of documents: inside these they tell nothing apart."""
+    """`question` without the names of documents, and what says where to look: inside these they tell nothing."""
     text = question
     for name in sorted((name for subject in named for name in subject.names), key=len, reverse=True):
         text = re.sub(_spelled(name) + r"(?:['’]s\b)?", " " if name.isascii() else "", text, flags=re.IGNORECASE)
-    return " ".join(text.split()) if len(content_terms(text)) > 1 else question
+    asked = _FRAME.sub("", " ".join(text.split())) if text != question else text
+    return asked if content_terms(asked) else question
 
 
 def _spelled(name: str) -> str:

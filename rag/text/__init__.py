@@ -4,6 +4,7 @@ In: a string. Out: its script, language, sentences, terms or numbers, or a form 
 """
 
 from rag.text.injection import is_instruction, sanitise_for_model, sentences_without_instructions
+from rag.text.meaning import meaning_terms
 from rag.text.numbers import Figure, find_figures, find_numbers, write_digits
 from rag.text.sanitise import sanitise_answer, strip_invisible, strip_list_markup, well_formed
 from rag.text.scripts import CJK, CJK_CHAR, language, normalise, script
@@ -32,6 +33,7 @@ __all__ = [
     "is_instruction",
     "is_row",
     "language",
+    "meaning_terms",
     "normalise",
     "rarity",
     "sanitise_answer",
