@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 4
 """Pages on either side among which a line must come again to be a running head."""
+AT_ONCE = 500
+"""Pages that are read of a file before it is opened anew."""
 MARGIN = 0.15
 """Part of a page's height, above and below, where running heads stand."""
 NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
@@ -60,7 +62,7 @@ def read(path: Path, ocr: bool = True) -> Iterator[Page]:
         broken: list[int] = []
         found = 0
         scans = _Scans(document, ocr)
-        for page in _pages(_without_heads(_sheets(document, broken)), _title(document), scans):
+        for page in _pages(_without_heads(_sheets(path, len(document), broken)), _title(document), scans):
             found += 1
             yield page
         if broken and not found:
@@ -92,8 +94,18 @@ def _title(document: pdfium.PdfDocument) -> str:
     return " ".join(document.get_metadata_value("Title").split())
 
 
-def _sheets(document: pdfium.PdfDocument, broken: list[int]) -> Iterator[Laid]:
-    for number in range(1, len(document) + 1):
+def _sheets(path: Path, count: int, broken: list[int]) -> Iterator[Laid]:
+    """The pages of a file, opened anew from time to time: PDFium keeps what it has parsed of each."""
+    for first in range(1, count + 1, AT_ONCE):
+        document = _open(path)
+        try:
+            yield from _some_sheets(document, range(first, min(first + AT_ONCE, count + 1)), broken)
+        finally:
+            document.close()
+
+
+def _some_sheets(document: pdfium.PdfDocument, numbers: range, broken: list[int]) -> Iterator[Laid]:
+    for number in numbers:
         try:
             sheet = read_sheet(document, number)
             lines = lines_of(sheet.words, sheet.height if sheet.vertical else sheet.width)

@@ -77,8 +77,11 @@ def main() -> None:
         # A terminal that cannot show a character shows "?" for it and goes on.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    with interrupt.watch_interrupts():
-        status = run(rag)
+    try:
+        with interrupt.watch_interrupts():
+            status = run(rag)
+    except KeyboardInterrupt:  # it came before the first step of the command, or after the last
+        interrupt.exit_now()
     if status == interrupt.STATUS:
         interrupt.exit_now()
     if status:

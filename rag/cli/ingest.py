@@ -160,7 +160,9 @@ def _show_gone(gone: Sequence[str]) -> None:
     first = ", ".join(gone[:3]) + ("…" if len(gone) > 3 else "")
     show(
         say(
-            f"gone: the files of {len(gone)} sources in the index ({first}); `rag ingest --prune` takes them out",
+            f"gone: the files of {len(gone)} sources in the index ({first}); `rag ingest --prune` takes them out"
+            if len(gone) > 1
+            else f"gone: the file of a source in the index ({first}); `rag ingest --prune` takes it out",
             f"已不存在：索引中 {len(gone)} 个来源的文件（{first}）；运行 rag ingest --prune 可移除",
         ),
         fg="yellow",

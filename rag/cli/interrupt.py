@@ -39,8 +39,8 @@ def watch_interrupts() -> Iterator[None]:
     if ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, _interrupt)
     if sys.platform == "win32":
+        before = signal.signal(signal.SIGINT, _interrupt)
         yield
         signal.signal(signal.SIGINT, before)
         return
@@ -49,11 +49,12 @@ def watch_interrupts() -> Iterator[None]:
     waked = signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
     thread = threading.Thread(target=_watch, args=(hears,), name="rag-interrupt", daemon=True)
     thread.start()
+    before = signal.signal(signal.SIGINT, _interrupt)  # from here on it raises: the last step
     try:
         yield
     finally:
-        signal.set_wakeup_fd(waked)
         signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(waked)
         os.close(tells)  # which ends the thread
         thread.join()
         os.close(hears)

@@ -52,7 +52,7 @@ def test_every_sentence_is_one_of_ours() -> None:
 
 
 def test_gaps_are_filled() -> None:
-    for part in ("reasons", "errors", "stores", "models", "services", "usage"):
+    for part in ("reasons", "errors", "stores", "models", "services", "usage", "libraries"):
         for sentence, chinese in table()[part].items():
             gaps = set(re.findall(r"\{(\w+)\}", sentence))
             assert set(re.findall(r"\{(\w+)\}", chinese)) <= gaps, sentence
@@ -141,11 +141,18 @@ def test_errors_are_chinese(run_rag: Rag, index: str, arguments: tuple[str, ...]
     assert english(done.stderr) == []
 
 
+def test_a_setting_of_the_environment(run_rag: Rag) -> None:
+    done = run_rag("status", env={**ZH, "RAG_CHUNK_TOKENS": "abc"})
+    assert done.stderr == "错误：环境变量 RAG_CHUNK_TOKENS 必须是整数，不能是 'abc'\n"
+
+
 def test_reasons_and_status_are_chinese(run_rag: Rag, url: str, tree: Tree) -> None:
     folder = tree({"a.zzz": "x", "b.md": "", "c.md": "Some text.", "d.xyz": b"\x00\x01" * 50}, "papers")
+    broken = ("e.pdf", "f.docx", "g.json", "h.png", "i.zip", "j.epub")
+    tree({name: b"{" if name == "g.json" else b"\x01\x02" * 50 for name in broken}, "papers")
     done = run_rag("ingest", str(folder), "--index", url, "--embedder", "hashed", env=ZH)
     assert "跳过: papers/b.md (空文件)" in done.stderr
-    assert english(done.stdout + done.stderr) == []
+    assert set(english(done.stdout + done.stderr)) <= {"pdf", "PDFium", "docx", "JSON", "zip", "epub"}
     status = run_rag("status", "--index", url, env=ZH).stdout
     assert [line for line in status.splitlines() if line and not line.startswith(" ")] == [
         "索引", "索引的建立方式", "模型", "计算引擎", "设置", "语言模型的读写量（token）", "本机",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["in_chinese", "table", "word_in_chinese"]
 
-_SENTENCES = ("reasons", "errors", "stores", "models", "services", "usage")
+_SENTENCES = ("reasons", "errors", "stores", "models", "services", "usage", "libraries")
 _GAP = re.compile(r"\{(\w+)\}")
 
 

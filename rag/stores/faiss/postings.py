@@ -22,8 +22,8 @@ from rag.stores.faiss.sums import Keys, holds, keys_of, require, row_sum
 POSTING = np.dtype([("count", "u1"), ("id", "<u4")])
 """How often the term occurs in the chunk (at most 255: above, BM25 hardly changes), and the chunk's id."""
 
-_MOST_HELD = 1_000_000  # postings in memory before they are written, committed or not
-_MOST_TERMS = 50_000  # terms, of which each takes a hundred bytes
+_MOST_HELD = 400_000  # postings in memory before they are written, committed or not
+_MOST_TERMS = 20_000  # terms, of which each takes some hundred bytes
 
 _MERGE = """
 INSERT INTO postings SELECT ?1, term, f, crc(d), row_sum(?1, term, f, crc(d)), d FROM (
@@ -133,7 +133,7 @@ class PostingsWriter:
     def _close(self, key: int, size: int) -> None:
         """Note what is in the segment that was just filled."""
         terms = (row[0] for row in self._db.execute("SELECT term FROM postings WHERE segment = ?", (key,)))
-        keys = keys_of(terms).tobytes()
+        keys = keys_of(terms).data.cast("B")  # megabytes, which need no copy
         row = (size, keys, row_sum(key, size, keys), key)
         self._db.execute("UPDATE segments SET size = ?, terms = ?, sum = ? WHERE id = ?", row)
 

@@ -26,10 +26,10 @@ class Damage(ValueError):
 
 def row_sum(*values: object) -> int:
     """The sum of a row's values, in order, of whatever type they are read as."""
-    parts: list[bytes] = []  # few calls of crc32: a search sums every document's row
+    parts: list[bytes | memoryview] = []  # few calls of crc32: a search sums every document's row
     total = 0
     for value in values:
-        data = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+        data = value if isinstance(value, bytes | memoryview) else str(value).encode("utf-8", "surrogatepass")
         size = len(data)
         parts.append(_SIZES[size] if size < len(_SIZES) else b"%d\0" % size)
         if size > _LARGE:
@@ -50,7 +50,9 @@ def keys_of(terms: Iterable[str]) -> Keys:
     digests = bytearray()  # of a million terms: no list of them is made
     for term in terms:
         digests += blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return np.sort(np.frombuffer(digests, "<u8"))
+    keys = np.frombuffer(digests, "<u8")
+    keys.sort()  # in place
+    return keys
 
 
 def holds(keys: Keys, key: np.uint64) -> bool:
