@@ -21,7 +21,8 @@ SHARPNESS = 20.0
 PERPLEXITY = 30.0
 """Of t-SNE: about how many neighbours a point is held by."""
 LARGE = 10_000
-"""Points from which on openTSNE draws the map, whose time grows with n alone. A choice, not measured yet."""
+"""Points from which on openTSNE draws the map, whose time grows with n alone. There both take as long
+(51.5 and 58.3 seconds of the processor) and are as true (.966 and .970)."""
 SPECIFIC = 1.5
 """Of names: with 1 the words of mixed topics are general ones; with 2, rare ones. Mean coherence (NPMI) of the
 names' words over the reviews, Vue's documentation and the sample folder: .354, .359, .334."""
