@@ -16,12 +16,16 @@ DEEPER = 120
 """Points from which on a topic is looked at for topics inside it."""
 REGULAR = 30.0
 """C of the logistic regression: vectors of unit length want more than scikit-learn's 1."""
+LABELS = "e5"
+"""The embedder of labels where no index is read. Macro F1 of reviews, positive or negative: from 20 examples of
+each .816 (`bilingual` .666), from all .898 (.874)."""
 SHARPNESS = 20.0
 """What a difference of cosines counts when labels are told by their names alone."""
 PERPLEXITY = 30.0
 """Of t-SNE: about how many neighbours a point is held by."""
 LARGE = 10_000
-"""Points from which on openTSNE draws the map, whose time grows with n alone. A choice, not measured yet."""
+"""Points from which on openTSNE draws the map, whose time grows with n alone. There both take as long
+(51.5 and 58.3 seconds of the processor) and are as true (.966 and .970)."""
 SPECIFIC = 1.5
 """Of names: with 1 the words of mixed topics are general ones; with 2, rare ones. Mean coherence (NPMI) of the
 names' words over the reviews, Vue's documentation and the sample folder: .354, .359, .334."""

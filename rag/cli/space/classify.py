@@ -79,7 +79,7 @@ def classify(
     ):
         with open_points(index, _where(source, kind, page)) as (_, points):
             pass
-    model = _embedder(index if points else None, embedder)
+    model = _embedder(index, embedder, points is not None)
     names = list(texts)
     if table:
         names += [join(row, columns) for row in read_table(table, columns)]
@@ -105,25 +105,19 @@ def classify(
     _show_labels(labelled, names, where, below, checked, to, as_json)
 
 
-def _embedder(index: str | None, embedder: str | None) -> Embedder:
-    """The index's own embedder where it is read; else the one that is named, or the default."""
+def _embedder(index: str | None, embedder: str | None, read: bool) -> Embedder:
+    """The index's own embedder where that is `read`; else the one that is named, or the best for few examples."""
     from rag.cli.ask import open_rag
     from rag.cli.bars import download_bar
-    from rag.config import DEFAULT_EMBEDDER, load_settings
+    from rag.config import load_settings
     from rag.embedders import load_embedder
+    from rag.space._tuned import LABELS
 
-    settings = load_settings({"index": index, "embedder": embedder})
-    if index is not None or not settings.embedder:
-        from rag.stores import open_store
-
-        store = open_store(settings.index)
-        made = store.manifest()
-        store.close()
-        if made is not None:
-            with open_rag(index, embedder, "none") as rag:
-                return rag.embedder
+    if read:
+        with open_rag(index, embedder, "none") as rag:
+            return rag.embedder
     with download_bar():
-        return load_embedder(settings.embedder or DEFAULT_EMBEDDER)
+        return load_embedder(load_settings({"embedder": embedder}).embedder or LABELS)
 
 
 def _show_quality(checked: Sequence[Quality]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.errors import SpaceError
 from rag.space.maps.colours import NONE, Colour
@@ -28,6 +29,7 @@ _FINER = 2  # drawn so many times larger, so that edges are smooth
 _HEAD = 150  # pixels above the map, for the title
 _EDGE = 0.05  # of the side, free above and below the points
 _FEW = 14  # topics whose names are written in full
+_GLOW, _STRENGTH = 9, 44  # pixels around a point, and how much of its colour (of 255) the paper takes there
 _QUESTION = 60  # characters of a question that are written
 
 
@@ -57,7 +59,7 @@ class _Canvas:
         """Centred at `at` or a little above or below it; not at all where all is covered, unless it `must`."""
         font = load_font(self._font, size)
         text = "\n".join(well_formed(line) for line in lines)
-        halo = size / 7
+        halo = size / 5
         half = self.draw.multiline_textbbox((0, 0), text, font, "mm", align="center")[2] + 2 * halo
         x = min(max(at[0], half), SIDE - half)
         for step in (0, -0.8, 0.8, -1.6, 1.6, -2.4, 2.4):
@@ -68,10 +70,9 @@ class _Canvas:
         else:
             if not must:
                 return
-        self._covered.append(box)
-        self.draw.multiline_text(
-            (x, y), text, fill, font, "mm", align="center", stroke_width=halo, stroke_fill=self.dress.paper
-        )
+        self._covered.append((box[0] - halo, box[1] - halo, box[2] + halo, box[3] + halo))
+        for width, colour in ((halo, self.dress.paper), (size / 40, fill)):
+            self.draw.multiline_text((x, y), text, colour, font, "mm", align="center", stroke_width=width)
 
 
 def write_picture(drawn: Map, path: Path, title: str, note: str, font: Path | None, dark: bool = False) -> None:
@@ -86,7 +87,7 @@ def write_picture(drawn: Map, path: Path, title: str, note: str, font: Path | No
     picture = _dots(drawn, dress, top)
     canvas = _Canvas(ImageDraw.Draw(picture), dress, font, top)
     shown = [text if font or not has_chinese(text) else "" for text in (title, note)]
-    canvas.draw.text((60, 34), shown[0], dress.ink, load_font(font, 44))
+    canvas.draw.text((60, 34), shown[0], dress.ink, load_font(font, 44), stroke_width=1)
     canvas.draw.text((60, 94), shown[1], dress.soft, load_font(font, 26))
     _questions(drawn, canvas)
     largest = max((topic.size for topic in drawn.topics), default=1)
@@ -108,21 +109,41 @@ def _pixel(at: Sequence[float], top: float) -> tuple[float, float]:
 
 def _dots(drawn: Map, dress: _Dress, top: float) -> Image:
     """The points alone, those without a topic under the others."""
-    from PIL import Image as Images
     from PIL import ImageDraw
 
     _, height = _pixel((0, float(drawn.plane[:, 1].min()) - _EDGE), top)
     size = (SIDE * _FINER, round(height) * _FINER)
-    picture = Images.new("RGB", size, dress.paper)
+    radius = min(14.0, max(1.6, 0.15 * SIDE / len(drawn.plane) ** 0.5))
+    places = np.array([_pixel(at, top) for at in drawn.plane.tolist()])
+    red, green, blue = (round((2 * c + p) / 3) for c, p in zip(NONE, dress.paper, strict=True))
+    colours = [*(topic.colour for topic in drawn.topics), (red, green, blue)]  # the last is that of -1
+    picture = _glow(drawn, places, colours, dress, (SIDE, round(height))).resize(size)
     draw = ImageDraw.Draw(picture)
-    radius = _FINER * min(14.0, max(1.6, 0.15 * SIDE / len(drawn.plane) ** 0.5))
-    places = np.array([_pixel(at, top) for at in drawn.plane.tolist()]) * _FINER
-    colours = [tuple(round((2 * c + p) / 3) for c, p in zip(NONE, dress.paper, strict=True))]
-    colours = [topic.colour for topic in drawn.topics] + colours  # the last is that of -1
     for row in np.argsort(drawn.labels >= 0, kind="stable").tolist():
-        x, y = places[row]
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), colours[int(drawn.labels[row])])
+        _disc(draw, places[row] * _FINER, radius * _FINER, colours[int(drawn.labels[row])])
     return picture.reduce(_FINER)
+
+
+def _glow(
+    drawn: Map, places: npt.NDArray[np.float64], colours: Sequence[Colour], dress: _Dress, size: tuple[int, int]
+) -> Image:
+    """The paper, tinted where the points of a topic lie thick; a fourth of `size`, as nothing is sharp."""
+    from PIL import Image as Images
+    from PIL import ImageDraw, ImageFilter
+
+    small = (size[0] // 4, size[1] // 4)
+    tint, cover = Images.new("RGB", small, dress.paper), Images.new("L", small)
+    draws = ImageDraw.Draw(tint), ImageDraw.Draw(cover)
+    for row in np.flatnonzero(drawn.labels >= 0).tolist():
+        _disc(draws[0], places[row] / 4, _GLOW * 1.6, colours[int(drawn.labels[row])])
+        _disc(draws[1], places[row] / 4, _GLOW, _STRENGTH)
+    soft = ImageFilter.GaussianBlur(_GLOW)
+    return Images.composite(tint.filter(soft), Images.new("RGB", small, dress.paper), cover.filter(soft))
+
+
+def _disc(draw: ImageDraw, at: npt.NDArray[np.float64], radius: float, colour: Colour | int) -> None:
+    x, y = at
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), colour)
 
 
 def _questions(drawn: Map, canvas: _Canvas) -> None:
@@ -142,4 +163,4 @@ def _lines(topic: MapTopic, most: int, font: Path | None) -> list[str]:
     """A topic's first words in two lines at most."""
     words = [word for word in topic.name if font or not has_chinese(word)][:most]
     rows = [words[:2], words[2:]] if len(words) > 2 else [words]
-    return [" · ".join(row) for row in rows if row]
+    return [", ".join(row) for row in rows if row]  # a Chinese font's "·" is as wide as a character
