@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rag.embedders import Embedder
 from rag.retrieval._tuned import BESIDE, CHUNK, EXPECTED, EXPLAINS, LABEL, MEANING, MOST_SENTENCES, WORDS
 from rag.retrieval.passages import Passage, between_neighbours
-from rag.text import embedding_text, find_numbers, is_row, meaning_terms, rarity
+from rag.text import content_terms, embedding_text, find_numbers, is_row, rarity
 from rag.text.injection import sentences_without_instructions
 from rag.text.values import find_values
 from rag.types import Chunk, Hit
@@ -130,8 +130,8 @@ def _likeness(texts: Sequence[str], spoken: Sequence[str], question: str, embedd
 
     A word weighs the more the fewer of the texts have it.
     """
-    asked = meaning_terms(question)
-    shared = [asked & meaning_terms(said) for said in spoken]
+    asked = content_terms(question)
+    shared = [asked & content_terms(said) for said in spoken]
     weights = rarity(asked, shared)
     most = sum(weights.values()) or 1.0
     near = embedder.embed_documents(texts) @ embedder.embed_queries([question])[0]

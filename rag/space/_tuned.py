@@ -16,9 +16,6 @@ DEEPER = 120
 """Points from which on a topic is looked at for topics inside it."""
 REGULAR = 30.0
 """C of the logistic regression: vectors of unit length want more than scikit-learn's 1."""
-LABELS = "e5"
-"""The embedder of labels where no index is read. Macro F1 of reviews, positive or negative: from 20 examples of
-each .816 (`bilingual` .666), from all .898 (.874)."""
 SHARPNESS = 20.0
 """What a difference of cosines counts when labels are told by their names alone."""
 PERPLEXITY = 30.0

@@ -20,7 +20,11 @@ from rag.types import Vectors
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
-__all__ = ["Classifier", "Labelled", "Quality", "cross_validate", "train", "zero_shot"]
+__all__ = ["EMBEDDER", "Classifier", "Labelled", "Quality", "cross_validate", "train", "zero_shot"]
+
+EMBEDDER = "e5"
+"""The embedder of labels where no index is read. Macro F1 of reviews, positive or negative: from 20 examples of
+each .816 (`bilingual` .666), from all .898 (.874)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,13 +111,13 @@ def _embedder(index: str | None, embedder: str | None, read: bool) -> Embedder:
     from rag.cli.bars import download_bar
     from rag.config import load_settings
     from rag.embedders import load_embedder
-    from rag.space._tuned import LABELS
+    from rag.space.classify import EMBEDDER
 
     if read:
         with open_rag(index, embedder, "none") as rag:
             return rag.embedder
     with download_bar():
-        return load_embedder(load_settings({"embedder": embedder}).embedder or LABELS)
+        return load_embedder(load_settings({"embedder": embedder}).embedder or EMBEDDER)
 
 
 def _show_quality(checked: Sequence[Quality]) -> None:
